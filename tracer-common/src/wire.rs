@@ -1,0 +1,182 @@
+//! The structures and numbers that cross the border between kernel and user side.
+
+use crate::plain::plain;
+
+/// Frames that a user stack record can hold.
+pub const MAX_USER_FRAMES: usize = 512;
+/// Frames that the kernel hands out of a kernel stack (its `perf_event_max_stack`, by default).
+pub const MAX_KERNEL_FRAMES: usize = 127;
+/// Slots of the table of stacks that have been sent; a power of two.
+pub const SENT_SLOTS: u32 = 1 << 16;
+/// Scratch slots per CPU: how deep programs can interrupt each other.
+pub const SCRATCH_SLOTS: u32 = 4;
+/// Nanoseconds in the unit of start times in `/proc/PID/stat` (USER_HZ is 100 on all
+/// architectures that tracer is built for).
+pub const START_TICK_NS: u64 = 10_000_000;
+
+/// Everything is measured.
+pub const TARGET_ALL: u32 = 0;
+/// Processes whose PID is in the map of targets.
+pub const TARGET_PROCESSES: u32 = 1;
+/// Threads whose TID is in the map of targets.
+pub const TARGET_THREADS: u32 = 2;
+/// What runs in one cgroup (version 2) or below it.
+pub const TARGET_CGROUP: u32 = 3;
+
+/// Samples of the idle task are wanted.
+pub const FLAG_IDLE: u32 = 1;
+/// Children of targets become targets.
+pub const FLAG_FOLLOW: u32 = 2;
+
+plain! {
+    /// What is measured. In an array map: it may change while programs run.
+    pub struct Config {
+        /// One of the `TARGET_…` numbers.
+        pub target: u32,
+        /// The `FLAG_…` bits.
+        pub flags: u32,
+        /// tracer itself, which is left out.
+        pub own_tgid: u32,
+        /// Its worker, which is left out too.
+        pub worker_tgid: u32,
+        /// The cgroup's identifier (the inode number of its directory).
+        pub cgroup: u64,
+        /// How deep the cgroup lies; the root is 0.
+        pub cgroup_level: u32,
+        /// Scratch slots that may be used, at most [`SCRATCH_SLOTS`].
+        pub scratch_slots: u32,
+        /// A process that becomes a target with its next exec: until then it is tracer, waiting to
+        /// become the user's command. 0: none.
+        pub launched_tgid: u32,
+        /// Always 0.
+        pub reserved: u32,
+        /// Start value of stack hashes, drawn at random for each run.
+        pub hash_seed: u64,
+    }
+
+    /// What samples are aggregated by.
+    pub struct SampleKey {
+        /// Start of the process: `task_struct.group_leader->start_boottime`.
+        pub start_ns: u64,
+        /// Hash of the user stack; 0 where there is none.
+        pub user: u64,
+        /// Identifier in a stack-trace map, or hash of the kernel stack, as `flags` says.
+        pub kernel: u64,
+        /// `task_struct.comm`.
+        pub comm: [u8; 16],
+        /// The process.
+        pub tgid: u32,
+        /// The thread.
+        pub tid: u32,
+        /// `task_struct.self_exec_id`.
+        pub exec: u32,
+        /// Kind of kernel stack (`KERNEL_…`) in bits 0–7, end of the user stack (`USER_…`) in
+        /// bits 8–15.
+        pub flags: u32,
+    }
+
+    /// Starts a record of a stack in the ring; `frames` addresses follow, leaf first.
+    pub struct StackHeader {
+        /// [`RECORD_USER_STACK`] or [`RECORD_KERNEL_STACK`].
+        pub kind: u32,
+        /// How many addresses follow.
+        pub frames: u32,
+        /// What samples know the stack by.
+        pub hash: u64,
+    }
+
+    /// A record in the ring that says that a process has begun another program, or has ended.
+    pub struct ProcessRecord {
+        /// [`RECORD_EXEC`] or [`RECORD_EXIT`].
+        pub kind: u32,
+        /// The process.
+        pub tgid: u32,
+        /// Its start.
+        pub start_ns: u64,
+        /// CLOCK_MONOTONIC.
+        pub time_ns: u64,
+        /// `self_exec_id`, after the exec.
+        pub exec: u32,
+        /// Always 0.
+        pub reserved: u32,
+    }
+
+    /// What one CPU counted in one generation.
+    pub struct Counters {
+        /// Runs of the sampling program, counted before anything else.
+        pub fired: u64,
+        /// Runs while the CPU was idle, whatever became of them.
+        pub idle: u64,
+        /// Samples of what was not asked for.
+        pub filtered: u64,
+        /// Samples lost because the ring refused their stack.
+        pub lost_ring: u64,
+        /// Samples lost because the map of counts refused their key.
+        pub lost_map: u64,
+        /// Samples lost because there was no scratch space.
+        pub lost_nested: u64,
+        /// Time that tracer's programs took.
+        pub bpf_ns: u64,
+        /// When the first sample that is not filtered was taken; 0: none yet.
+        pub first_ns: u64,
+        /// Records of execs and exits that the ring refused.
+        pub reports_lost: u64,
+        /// Children that could not be followed, because the map of targets was full.
+        pub forks_lost: u64,
+    }
+}
+
+/// A record of a user stack.
+pub const RECORD_USER_STACK: u32 = 1;
+/// A record of a kernel stack that found its bucket of the stack-trace map taken.
+pub const RECORD_KERNEL_STACK: u32 = 2;
+/// A [`ProcessRecord`]: a process has begun another program.
+pub const RECORD_EXEC: u32 = 3;
+/// A [`ProcessRecord`]: the last thread of a process ends.
+pub const RECORD_EXIT: u32 = 4;
+
+/// The sample was taken in user mode.
+pub const KERNEL_NONE: u32 = 0;
+/// The kernel stack is in the generation's stack-trace map.
+pub const KERNEL_MAP: u32 = 1;
+/// The kernel stack was sent in the ring.
+pub const KERNEL_HASHED: u32 = 2;
+/// The sample was taken in the kernel, but its stack could not be had.
+pub const KERNEL_FAILED: u32 = 3;
+
+/// A task without user memory: a kernel thread, the idle task.
+pub const USER_NONE: u32 = 0;
+/// The user stack reaches its root.
+pub const USER_COMPLETE: u32 = 1;
+/// It ends where the chain of frame pointers does, before a root.
+pub const USER_NO_FRAME_POINTER: u32 = 2;
+/// It ends where memory could not be read.
+pub const USER_READ_FAULT: u32 = 3;
+/// It is deeper than [`MAX_USER_FRAMES`].
+pub const USER_TOO_DEEP: u32 = 4;
+/// A 32-bit process: only the leaf is known.
+pub const USER_FOREIGN_ABI: u32 = 5;
+
+impl SampleKey {
+    /// The kind of the kernel stack, `KERNEL_…`.
+    pub const fn kernel_kind(&self) -> u32 {
+        self.flags & 0xff
+    }
+
+    /// The end of the user stack, `USER_…`.
+    pub const fn user_end(&self) -> u32 {
+        (self.flags >> 8) & 0xff
+    }
+
+    /// The `flags` of these two.
+    pub const fn flags_of(kernel_kind: u32, user_end: u32) -> u32 {
+        kernel_kind | user_end << 8
+    }
+}
+
+/// Mixes one address into the hash of a stack.
+#[inline(always)]
+pub const fn mix(hash: u64, address: u64) -> u64 {
+    let mixed = (hash ^ address).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ (mixed >> 29)
+}

@@ -1,0 +1,3 @@
+//! The `tracer` program: everything is in the library.
+
+fn main() {}

@@ -1,0 +1,157 @@
+//! tracer beside perf, on the same work in the same run.
+
+mod agreement;
+mod aliases;
+mod cost;
+pub(crate) mod measure;
+mod profiles;
+mod start;
+pub(crate) mod workload;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum;
+
+use crate::{paths, run};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// What to measure; everything, if nothing is named
+    rows: Vec<Row>,
+    /// How often; the medians are printed
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Row {
+    /// Wall time of a profile of one second, of one busy process
+    Wall,
+    /// Time from the start of the program to its first sample
+    FirstSample,
+    /// CPU time and memory of ten seconds at 99 Hz of the whole system
+    System,
+    /// The ten widest functions of sqlite3, redis-server and postgres
+    Agreement,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    if !nix::unistd::geteuid().is_root() {
+        bail!("measuring needs root, as tracer and perf do");
+    }
+    if paths::find("perf").is_none() {
+        bail!("perf is not installed: `cargo xtask setup`");
+    }
+    run::status(run::cargo().args(["build", "--release", "--locked", "--package", "tracer"]))?;
+    let bench = Bench {
+        tracer: paths::release_tracer(),
+        scratch: tempfile::tempdir().context("cannot make a temporary directory")?,
+        rounds: args.rounds,
+    };
+    let rows = if args.rows.is_empty() {
+        Row::value_variants()
+    } else {
+        &args.rows
+    };
+    let mut missed = Vec::new();
+    for row in rows {
+        let met = match row {
+            Row::Wall => start::wall(&bench)?,
+            Row::FirstSample => start::first_sample(&bench)?,
+            Row::System => cost::system(&bench)?,
+            Row::Agreement => agreement::run(&bench)?,
+        };
+        if !met {
+            missed.push(format!("{row:?}"));
+        }
+    }
+    if !missed.is_empty() {
+        bail!("targets were missed: {}", missed.join(", "));
+    }
+    Ok(())
+}
+
+/// What every row needs.
+struct Bench {
+    tracer: PathBuf,
+    scratch: tempfile::TempDir,
+    rounds: u32,
+}
+
+impl Bench {
+    /// `tracer flame` with these arguments, and an SVG in the scratch directory.
+    fn flame(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.tracer);
+        command
+            .arg("flame")
+            .args(arguments)
+            .arg("-o")
+            .arg(self.file("flame.svg"));
+        command
+    }
+
+    /// `perf record -g` with these arguments, and its file in the scratch directory.
+    fn perf(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("perf");
+        command.args(["record", "--quiet", "-e", "cpu-clock", "-g"]);
+        command
+            .arg("-o")
+            .arg(self.file("perf.data"))
+            .args(arguments);
+        command
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(name)
+    }
+
+    /// Takes turns, so that what else the machine does falls on both.
+    fn medians<const N: usize>(
+        &self,
+        mut round: impl FnMut() -> Result<[f64; N]>,
+    ) -> Result<[f64; N]> {
+        let mut columns: [Vec<f64>; N] = std::array::from_fn(|_| Vec::new());
+        for _ in 0..self.rounds {
+            for (column, value) in columns.iter_mut().zip(round()?) {
+                column.push(value);
+            }
+        }
+        Ok(columns.map(median))
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 {
+        values[middle]
+    } else {
+        f64::midpoint(values[middle - 1], values[middle])
+    }
+}
+
+/// One line of a table, with whether the target is met.
+fn judge(what: &str, value: f64, most: f64, unit: &str) -> bool {
+    let met = value <= most;
+    let verdict = if met { "met" } else { "MISSED" };
+    println!("  {what:<44} {value:>9.2} {unit:<4} target {most:.2}: {verdict}");
+    met
+}
+
+/// One line of a table, of what there is no target for.
+fn tell(what: &str, value: f64, unit: &str) {
+    println!("  {what:<44} {value:>9.2} {unit}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_median_is_in_the_middle() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![4.0, 1.0]), 2.5);
+    }
+}
