@@ -4,3 +4,9 @@
 //! compose sources, the model, views and exports, and none of those knows the commands.
 
 #![deny(unsafe_code)]
+
+pub mod export;
+pub mod profile;
+pub mod symbol;
+pub mod view;
+pub mod worker;

@@ -1,3 +1,10 @@
 //! The `tracer` program: everything is in the library.
 
-fn main() {}
+use std::{env, process::ExitCode};
+
+fn main() -> ExitCode {
+    match env::args_os().nth(1) {
+        Some(first) if first == "--worker" => tracer::worker::main(),
+        _ => ExitCode::SUCCESS,
+    }
+}

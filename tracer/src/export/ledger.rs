@@ -1,0 +1,135 @@
+//! The ledger as JSON: for scripts that must know how much to trust the rest.
+
+use std::io::{self, Write};
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use super::{Export, Format, Medium, Overhead};
+use crate::profile::{Ledger, Loss, Truncation};
+
+pub(super) const FORMAT: Format = Format {
+    name: "ledger",
+    extensions: &[".ledger.json"],
+    doc: "how many samples there are and how many are missing, and why, as JSON",
+    medium: Medium::Text,
+    write,
+};
+
+/// The ledger as it is written: every reason has its place, also those that did not occur.
+#[derive(Serialize)]
+struct Document {
+    fired: u64,
+    recorded: u64,
+    filtered: u64,
+    thinned: u64,
+    open: u64,
+    lost: Counts,
+    stacks: Stacks,
+    overhead: Cost,
+}
+
+#[derive(Serialize)]
+struct Stacks {
+    complete: u64,
+    truncated: Counts,
+}
+
+#[derive(Serialize)]
+struct Cost {
+    bpf_ns: Option<u64>,
+    user_cpu_ns: u64,
+    wall_ns: u64,
+}
+
+/// Counts by reason, in the order of the reasons.
+struct Counts(Vec<(&'static str, u64)>);
+
+impl Serialize for Counts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (reason, count) in &self.0 {
+            map.serialize_entry(reason, count)?;
+        }
+        map.end()
+    }
+}
+
+impl Document {
+    fn new(ledger: &Ledger, overhead: Overhead) -> Self {
+        let Ledger {
+            fired,
+            recorded,
+            filtered,
+            thinned,
+            open,
+            lost,
+            complete,
+            truncated,
+        } = ledger;
+        let lost = Loss::ALL.map(|why| (why.name(), lost.get(&why).copied().unwrap_or(0)));
+        let truncated =
+            Truncation::ALL.map(|why| (why.name(), truncated.get(&why).copied().unwrap_or(0)));
+        let Overhead {
+            bpf_ns,
+            user_cpu_ns,
+            wall_ns,
+        } = overhead;
+        Self {
+            fired: *fired,
+            recorded: *recorded,
+            filtered: *filtered,
+            thinned: *thinned,
+            open: *open,
+            lost: Counts(lost.into()),
+            stacks: Stacks {
+                complete: *complete,
+                truncated: Counts(truncated.into()),
+            },
+            overhead: Cost {
+                bpf_ns,
+                user_cpu_ns,
+                wall_ns,
+            },
+        }
+    }
+}
+
+fn write(export: &Export<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let document = Document::new(export.profile.ledger(), export.overhead);
+    serde_json::to_writer(&mut *out, &document)?;
+    writeln!(out)?;
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_listed() {
+        let ledger = Ledger {
+            fired: 12,
+            recorded: 7,
+            filtered: 3,
+            lost: [(Loss::RingFull, 2)].into(),
+            complete: 6,
+            truncated: [(Truncation::TooDeep, 1)].into(),
+            ..Ledger::default()
+        };
+        let overhead = Overhead {
+            bpf_ns: None,
+            user_cpu_ns: 5,
+            wall_ns: 6,
+        };
+        let json = serde_json::to_string(&Document::new(&ledger, overhead)).unwrap();
+        assert_eq!(
+            json,
+            r#"{"fired":12,"recorded":7,"filtered":3,"thinned":0,"open":0,"#.to_owned()
+                + r#""lost":{"not_run":0,"ring_full":2,"map_full":0,"nested":0},"#
+                + r#""stacks":{"complete":6,"truncated":{"no frame pointer":0,"#
+                + r#""stack not readable":0,"too deep":1,"32-bit process":0,"#
+                + r#""kernel stack too deep":0,"kernel stack not readable":0}},"#
+                + r#""overhead":{"bpf_ns":null,"user_cpu_ns":5,"wall_ns":6}}"#
+        );
+    }
+}

@@ -1,0 +1,262 @@
+//! The profile: what all batches so far have said.
+//!
+//! Owns the order in which the parts of a batch are taken in, and the samples that wait for facts
+//! about their process. Pure: time arrives inside the batches.
+
+use super::{
+    Batch, Dso, DsoId, Frame, FrameId, Image, Ledger, Mapping, ProcessId, Sample, StackId,
+    StackNode, Thread, ThreadId, Weight,
+    intern::Interner,
+    process::Processes,
+    resolve::{Resolver, Unresolved},
+    slice::{Slice, Slices},
+};
+
+/// Everything that was observed, interned.
+#[derive(Debug, Default)]
+pub struct Profile {
+    ledger: Ledger,
+    /// Of all batches together; `None` before the first.
+    time_ns: Option<(u64, u64)>,
+    dsos: Interner<Dso>,
+    /// (PID, start time).
+    identities: Interner<(u32, u64)>,
+    threads: Interner<Thread>,
+    processes: Processes,
+    resolver: Resolver,
+    slices: Slices,
+    pending: Vec<Pending>,
+    batch: u32,
+    /// Frames below this have been handed out by [`Profile::new_frames`].
+    reported: u32,
+}
+
+/// Samples whose mappings may still come.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    batch: u32,
+    image: Image,
+    thread: ThreadId,
+    stack: Unresolved,
+    weight: u64,
+}
+
+/// Batches that samples wait for the mappings of their process, which may be read after them.
+const PATIENCE: u32 = 2;
+
+impl Profile {
+    /// A profile of nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in what one drain found.
+    pub fn apply(&mut self, batch: Batch) {
+        let Batch {
+            start_ns,
+            end_ns,
+            mut facts,
+            user_stacks,
+            kernel_stacks,
+            samples,
+            ledger,
+        } = batch;
+        self.ledger.add(&ledger);
+        let (first, last) = self.time_ns.unwrap_or((start_ns, end_ns));
+        self.time_ns = Some((first.min(start_ns), last.max(end_ns)));
+        self.batch = self.batch.saturating_add(1);
+
+        // All facts come before all samples: a mapping that is told in the same batch holds for
+        // them, whichever was first.
+        self.processes.begin_batch();
+        facts.sort_by_key(|fact| fact.time_ns);
+        for fact in facts {
+            self.processes.apply(fact, &mut self.dsos);
+        }
+        user_stacks
+            .iter()
+            .for_each(|stack| self.resolver.keep_user(stack));
+        kernel_stacks
+            .iter()
+            .for_each(|stack| self.resolver.keep_kernel(stack));
+        let with_user_part = samples.iter().filter(|sample| sample.user.is_some());
+        self.processes
+            .admit(with_user_part.map(|sample| sample.image));
+
+        let mut rows = Vec::with_capacity(samples.len());
+        for sample in samples {
+            let pending = self.enter(sample);
+            match self.settle(&pending, false) {
+                Some(row) => rows.push(row),
+                None => self.pending.push(pending),
+            }
+        }
+        self.slices.push(Slice::new(rows));
+        self.settle_pending(PATIENCE);
+        self.processes.prune();
+    }
+
+    /// Resolves what still waits for facts, which are not going to come.
+    pub fn finish(&mut self) {
+        self.settle_pending(0);
+    }
+
+    /// The account of all batches.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The weight of samples that are in the ledger and not yet in [`Profile::weights`], because
+    /// they wait for facts.
+    pub fn pending(&self) -> u64 {
+        self.pending
+            .iter()
+            .fold(0, |sum, pending| sum.saturating_add(pending.weight))
+    }
+
+    /// When the first batch began, CLOCK_MONOTONIC; 0 without one.
+    pub fn start_ns(&self) -> u64 {
+        self.time_ns.map_or(0, |(start, _)| start)
+    }
+
+    /// When the last batch ended, CLOCK_MONOTONIC; 0 without one.
+    pub fn end_ns(&self) -> u64 {
+        self.time_ns.map_or(0, |(_, end)| end)
+    }
+
+    /// What was observed; a pair of thread and stack may come several times.
+    pub fn weights(&self) -> impl Iterator<Item = Weight> {
+        self.slices.weights()
+    }
+
+    /// The frames that have been interned since the last call: those to find names for.
+    pub fn new_frames(&mut self) -> Vec<FrameId> {
+        let from = self.reported;
+        self.reported = self.resolver.frame_count();
+        (from..self.reported).map(FrameId).collect()
+    }
+
+    /// A frame of this profile.
+    pub fn frame(&self, frame: FrameId) -> Frame {
+        self.resolver.frame(frame)
+    }
+
+    /// A file of this profile.
+    pub fn dso(&self, dso: DsoId) -> &Dso {
+        self.dsos.get(dso.0)
+    }
+
+    /// A process of this profile: its PID and its start time, nanoseconds since boot.
+    pub fn process(&self, process: ProcessId) -> (u32, u64) {
+        *self.identities.get(process.0)
+    }
+
+    /// Every process that was sampled.
+    pub fn processes(&self) -> impl Iterator<Item = ProcessId> + use<> {
+        (0..self.identities.len()).map(ProcessId)
+    }
+
+    /// A thread of this profile.
+    pub fn thread(&self, thread: ThreadId) -> Thread {
+        *self.threads.get(thread.0)
+    }
+
+    /// A stack of this profile from its leaf to its root; each node comes with the stack that
+    /// ends in it.
+    pub fn stack(&self, stack: StackId) -> impl Iterator<Item = (StackId, StackNode)> {
+        let mut rest = stack;
+        std::iter::from_fn(move || {
+            let here = rest;
+            let (caller, node) = self.resolver.pop(here)?;
+            rest = caller;
+            Some((here, node))
+        })
+    }
+
+    /// PIDs of living processes that have a file mapped, at most four and the most recent first,
+    /// each with one of the mappings. Whoever opens them must check that they still hold the file:
+    /// that a process ended is known only when the next batch arrives.
+    pub fn mapped(&self, dso: DsoId) -> Vec<(u32, Mapping)> {
+        let holding = self.processes.holding(dso).into_iter();
+        let mapped = holding.map(|(pid, range)| {
+            let dso = self.dso(range.dso).clone();
+            let (start, end, file_offset) = (range.start, range.end, range.file_offset);
+            (
+                pid,
+                Mapping {
+                    start,
+                    end,
+                    file_offset,
+                    dso,
+                },
+            )
+        });
+        mapped.collect()
+    }
+
+    /// The sample in terms of the model, but for its addresses.
+    fn enter(&mut self, sample: Sample) -> Pending {
+        let Sample {
+            image,
+            tid,
+            comm,
+            user,
+            kernel,
+            truncated,
+            weight,
+        } = sample;
+        let process = ProcessId(self.identities.intern((image.pid, image.start_ns)));
+        let thread = ThreadId(self.threads.intern(Thread { process, tid, comm }));
+        let stack = Unresolved {
+            process,
+            user,
+            kernel,
+            truncated,
+        };
+        Pending {
+            batch: self.batch,
+            image,
+            thread,
+            stack,
+            weight,
+        }
+    }
+
+    /// The sample resolved; `None` if the mappings may still come and it has time to wait.
+    fn settle(&mut self, pending: &Pending, now: bool) -> Option<Weight> {
+        let Pending {
+            batch: _,
+            image,
+            thread,
+            stack,
+            weight,
+        } = *pending;
+        let lookup = stack.user.is_some().then(|| self.processes.lookup(image));
+        if !now && lookup.is_some_and(|lookup| !lookup.is_settled()) {
+            return None;
+        }
+        Some(Weight {
+            thread,
+            stack: self.resolver.resolve(stack, lookup),
+            weight,
+        })
+    }
+
+    /// Tries again to resolve what waits; what has waited for some batches is resolved as it is.
+    fn settle_pending(&mut self, patience: u32) {
+        let mut late: Vec<(usize, Weight)> = Vec::new();
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.retain(|pending| {
+            let age = self.batch.saturating_sub(pending.batch);
+            let row = self.settle(pending, age >= patience);
+            late.extend(row.map(|row| (age as usize, row)));
+            row.is_none()
+        });
+        self.pending = pending;
+        late.sort_unstable_by_key(|(age, _)| *age);
+        for same_age in late.chunk_by(|one, other| one.0 == other.0) {
+            let age = same_age.first().map_or(0, |(age, _)| *age);
+            self.slices.add(age, same_age.iter().map(|(_, row)| *row));
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! From the addresses of a sample to a stack of frames.
+//!
+//! Owns what the two have in common: raw stacks, the stack tree, frames, and a cache so that a
+//! stack that was seen before costs one look-up. Knows mappings only through [`Lookup`].
+
+use rustc_hash::FxHashMap;
+
+use super::{
+    Frame, FrameId, NoMapping, ProcessId, RawStack, StackId, StackKey, StackNode, Truncation,
+    intern::Interner,
+    process::{Lookup, Place},
+    raw::RawStacks,
+    stack::Stacks,
+};
+
+/// The stack of a sample, not yet looked up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unresolved {
+    pub(super) process: ProcessId,
+    pub(super) user: Option<StackKey>,
+    pub(super) kernel: Option<StackKey>,
+    pub(super) truncated: Option<Truncation>,
+}
+
+/// Turns stacks of addresses into stacks of frames.
+#[derive(Debug, Default)]
+pub(super) struct Resolver {
+    user: RawStacks,
+    kernel: RawStacks,
+    frames: Interner<Frame>,
+    stacks: Stacks,
+    cache: FxHashMap<CacheKey, (u64, StackId)>,
+    /// Where raw stacks are read to: kept only so as not to allocate for each.
+    addresses: Vec<u64>,
+}
+
+/// What a resolved stack depends on, but for the version of the mappings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct CacheKey {
+    user: u64,
+    kernel: u64,
+    space: u32,
+    /// Which parts there are, and why it is truncated.
+    shape: u32,
+}
+
+/// Entries in the cache, which starts anew beyond that: some 50 MB.
+const CACHED: usize = 1 << 20;
+
+impl Resolver {
+    /// Keeps a user stack for the samples that name it.
+    pub(super) fn keep_user(&mut self, stack: &RawStack) {
+        self.user.insert(stack);
+    }
+
+    /// Keeps a kernel stack for the samples that name it.
+    pub(super) fn keep_kernel(&mut self, stack: &RawStack) {
+        self.kernel.insert(stack);
+    }
+
+    /// The stack of a sample, given the mappings of its image (which only a user part needs).
+    pub(super) fn resolve(&mut self, sample: Unresolved, lookup: Option<Lookup<'_>>) -> StackId {
+        // Where nothing is known of the mappings, nothing tells one such process from another.
+        let version = match (sample.user, lookup) {
+            (None, _) => Some((0, 0)),
+            (Some(_), Some(lookup)) => lookup.version(),
+            (Some(_), None) => None,
+        };
+        let Some((space, version)) = version else {
+            return self.build(sample, lookup);
+        };
+        let key = CacheKey::new(sample, space);
+        match self.cache.get(&key) {
+            Some(&(of, stack)) if of == version => stack,
+            _ => {
+                let stack = self.build(sample, lookup);
+                if self.cache.len() >= CACHED {
+                    self.cache.clear();
+                }
+                self.cache.insert(key, (version, stack));
+                stack
+            }
+        }
+    }
+
+    /// See [`Stacks::pop`].
+    pub(super) fn pop(&self, stack: StackId) -> Option<(StackId, StackNode)> {
+        self.stacks.pop(stack)
+    }
+
+    pub(super) fn frame(&self, frame: FrameId) -> Frame {
+        *self.frames.get(frame.0)
+    }
+
+    pub(super) fn frame_count(&self) -> u32 {
+        self.frames.len()
+    }
+
+    fn build(&mut self, sample: Unresolved, lookup: Option<Lookup<'_>>) -> StackId {
+        let Unresolved {
+            process,
+            user,
+            kernel,
+            truncated,
+        } = sample;
+        let mut addresses = std::mem::take(&mut self.addresses);
+        let mut stack = StackId::EMPTY;
+        if let Some(why) = truncated {
+            stack = self.stacks.push(stack, StackNode::Truncated(why));
+        }
+        if let Some(key) = user {
+            self.user.read(key, &mut addresses);
+            if let (Some(_), Some(lookup)) = (truncated, lookup) {
+                addresses.truncate(believable(&addresses, lookup));
+            }
+            stack = self.grow(stack, &addresses, |address| {
+                user_frame(
+                    process,
+                    address,
+                    lookup.map_or(Place::Unknown, |of| of.find(address)),
+                )
+            });
+        }
+        if let Some(key) = kernel {
+            self.kernel.read(key, &mut addresses);
+            stack = self.grow(stack, &addresses, |address| Frame::Kernel { address });
+        }
+        self.addresses = addresses;
+        stack
+    }
+
+    /// Puts the frames of one part on a stack. Its leaf is an instruction pointer; the others are
+    /// return addresses, which may lie beyond the function that called: the call is before them.
+    fn grow(&mut self, on: StackId, part: &[u64], frame: impl Fn(u64) -> Frame) -> StackId {
+        let Some((leaf, callers)) = part.split_first() else {
+            return on;
+        };
+        let calls = callers
+            .iter()
+            .rev()
+            .map(|address| address.saturating_sub(1));
+        calls.chain([*leaf]).fold(on, |stack, address| {
+            let frame = FrameId(self.frames.intern(frame(address)));
+            self.stacks.push(stack, StackNode::Frame(frame))
+        })
+    }
+}
+
+impl CacheKey {
+    fn new(sample: Unresolved, space: u32) -> Self {
+        let Unresolved {
+            process: _,
+            user,
+            kernel,
+            truncated,
+        } = sample;
+        let parts = u32::from(user.is_some()) | u32::from(kernel.is_some()) << 1;
+        let why = truncated.map_or(0, |why| why.index() + 1);
+        Self {
+            user: user.map_or(0, |key| key.0),
+            kernel: kernel.map_or(0, |key| key.0),
+            space,
+            shape: parts | why << 2,
+        }
+    }
+}
+
+/// How many addresses of a stack that was cut short to keep. What made the walk go wrong did so at
+/// the latest before it found a return address where no code is.
+fn believable(addresses: &[u64], lookup: Lookup<'_>) -> usize {
+    let callers = addresses.iter().skip(1);
+    let mut callers = callers.map(|address| lookup.find(address.saturating_sub(1)));
+    let code = callers.position(|place| matches!(place, Place::Outside));
+    code.map_or(addresses.len(), |callers| callers + 1)
+}
+
+fn user_frame(process: ProcessId, address: u64, place: Place) -> Frame {
+    match place {
+        Place::File(dso, offset) => Frame::File { dso, offset },
+        Place::Memory => Frame::Jit { process, address },
+        Place::Outside => Frame::Unmapped {
+            process,
+            address,
+            why: NoMapping::OutsideMappings,
+        },
+        Place::Unknown => Frame::Unmapped {
+            process,
+            address,
+            why: NoMapping::ProcessGone,
+        },
+    }
+}

@@ -1,0 +1,185 @@
+//! What a frame is called where it is shown.
+//!
+//! Owns the notation of folded stacks: suffixes by kind, and what stands for a missing name.
+
+use std::collections::hash_map::Entry;
+
+use rustc_hash::FxHashMap;
+
+use super::name::{clean, clean_bytes};
+use crate::{
+    profile::{Comm, Frame, FrameId, Profile, StackNode},
+    symbol::Symbols,
+};
+
+/// What a node of a tree stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// A thread's name.
+    Comm,
+    /// Callers are missing.
+    Truncated,
+    /// A function of a file.
+    Native,
+    /// A function inlined into its caller.
+    Inlined,
+    /// Code compiled at run time.
+    Jit,
+    /// A kernel function, inlined or not.
+    Kernel,
+    /// An address for which no mapping is known.
+    Unmapped,
+}
+
+/// A name and what it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The displayed name, with the suffix of its kind. Nodes are the same if this is.
+    pub text: String,
+    /// What it names. Where frames of several kinds have one name, the first of the kinds.
+    pub kind: Kind,
+}
+
+/// A label, interned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct LabelId(pub(super) u32);
+
+/// Labels, each once.
+pub(super) struct Labels<'a> {
+    profile: &'a Profile,
+    symbols: &'a Symbols,
+    labels: Vec<Label>,
+    /// Comms and frames never meet in a tree, so that they may have one name and be two.
+    comms: FxHashMap<String, LabelId>,
+    frames: FxHashMap<String, LabelId>,
+    by_frame: FxHashMap<FrameId, Box<[LabelId]>>,
+}
+
+impl<'a> Labels<'a> {
+    pub(super) fn new(profile: &'a Profile, symbols: &'a Symbols) -> Self {
+        let (comms, frames, by_frame) = Default::default();
+        Self {
+            profile,
+            symbols,
+            labels: Vec::new(),
+            comms,
+            frames,
+            by_frame,
+        }
+    }
+
+    pub(super) fn comm(&mut self, comm: Comm) -> LabelId {
+        self.intern(Label {
+            text: clean_bytes(comm.as_bytes()),
+            kind: Kind::Comm,
+        })
+    }
+
+    /// The labels of a node, outermost function first, are put behind `onto`.
+    pub(super) fn extend(&mut self, onto: &mut Vec<LabelId>, node: StackNode) {
+        match node {
+            StackNode::Truncated(why) => {
+                let text = format!("[truncated: {}]", why.name());
+                onto.push(self.intern(Label {
+                    text,
+                    kind: Kind::Truncated,
+                }));
+            }
+            StackNode::Frame(frame) => {
+                if let Some(labels) = self.by_frame.get(&frame) {
+                    onto.extend(labels);
+                    return;
+                }
+                let labels = labels_of(self.profile, self.symbols, frame).into_iter();
+                let labels: Box<[LabelId]> = labels.map(|label| self.intern(label)).collect();
+                onto.extend(&labels);
+                self.by_frame.insert(frame, labels);
+            }
+        }
+    }
+
+    pub(super) fn into_labels(self) -> Vec<Label> {
+        self.labels
+    }
+
+    fn intern(&mut self, label: Label) -> LabelId {
+        let known = match label.kind {
+            Kind::Comm => &mut self.comms,
+            _ => &mut self.frames,
+        };
+        match known.entry(label.text) {
+            Entry::Occupied(known) => {
+                // Not the kind that happened to come first: trees do not depend on that.
+                if let Some(first) = self.labels.get_mut(known.get().0 as usize) {
+                    first.kind = first.kind.min(label.kind);
+                }
+                *known.get()
+            }
+            Entry::Vacant(vacant) => {
+                let id = LabelId(self.labels.len() as u32);
+                let text = vacant.key().clone();
+                self.labels.push(Label {
+                    text,
+                    kind: label.kind,
+                });
+                *vacant.insert(id)
+            }
+        }
+    }
+}
+
+/// The labels of a frame, outermost function first.
+fn labels_of(profile: &Profile, symbols: &Symbols, id: FrameId) -> Vec<Label> {
+    let frame = profile.frame(id);
+    let (kind, suffix) = match frame {
+        Frame::Kernel { .. } => (Kind::Kernel, "_[k]"),
+        Frame::File { .. } => (Kind::Native, ""),
+        Frame::Jit { .. } => (Kind::Jit, "_[j]"),
+        Frame::Unmapped { .. } => (Kind::Unmapped, ""),
+    };
+    // A symbol comes from the worker: that it has a function is not taken for granted.
+    let symbol = symbols
+        .get(id)
+        .and_then(Result::ok)
+        .filter(|symbol| !symbol.functions.is_empty());
+    let Some(symbol) = symbol else {
+        let name = clean(&place(profile, frame));
+        return vec![Label {
+            text: format!("{name}{suffix}"),
+            kind,
+        }];
+    };
+    let functions = symbol
+        .functions
+        .iter()
+        .enumerate()
+        .map(|(depth, function)| {
+            // What is inlined into kernel code is kernel code first.
+            let (kind, suffix) = match kind {
+                Kind::Kernel => (kind, suffix),
+                _ if depth > 0 => (Kind::Inlined, "_[i]"),
+                _ => (kind, suffix),
+            };
+            Label {
+                text: format!("{}{suffix}", clean(&function.name)),
+                kind,
+            }
+        });
+    functions.collect()
+}
+
+/// Where a frame without a name is.
+fn place(profile: &Profile, frame: Frame) -> String {
+    match frame {
+        Frame::Kernel { address } => format!("[kernel]+{address:#x}"),
+        Frame::Jit { address, .. } => format!("[jit]+{address:#x}"),
+        Frame::Unmapped { address, .. } => format!("[unknown]+{address:#x}"),
+        Frame::File { dso, offset } => {
+            let path = profile.dso(dso).path.as_slice();
+            // The kernel appends this to the path of a file that has been unlinked.
+            let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
+            let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
+            format!("{}+{offset:#x}", clean_bytes(name))
+        }
+    }
+}
