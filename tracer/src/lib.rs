@@ -6,7 +6,14 @@
 #![deny(unsafe_code)]
 
 pub mod export;
+#[allow(
+    unsafe_code,
+    reason = "the border to the kernel: the one place for raw system calls"
+)]
+pub mod kernel;
+pub mod proc;
 pub mod profile;
+pub mod source;
 pub mod symbol;
 pub mod view;
 pub mod worker;

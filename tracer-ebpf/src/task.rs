@@ -1,0 +1,94 @@
+//! What the kernel knows about the current task, read with offsets from this kernel's BTF.
+//!
+//! aya emits no CO-RE relocations, so the user side looks the offsets up and writes them here
+//! before loading. Each has its symbol in a section of its own: LLVM merges equal constants of the
+//! ordinary read-only section, map keys among them, with these.
+
+use aya_ebpf::{
+    Global,
+    helpers::{bpf_get_current_task, bpf_probe_read_kernel},
+};
+
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".rodata.task")]
+static TASK_PID: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".rodata.task")]
+static TASK_TGID: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".rodata.task")]
+static TASK_GROUP_LEADER: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".rodata.task")]
+static TASK_START_BOOTTIME: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".rodata.task")]
+static TASK_SELF_EXEC_ID: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".rodata.task")]
+static TASK_SIGNAL: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".rodata.task")]
+static SIGNAL_LIVE: Global<u32> = Global::new(0);
+
+/// A `struct task_struct`.
+#[derive(Clone, Copy)]
+pub struct Task(*const u8);
+
+impl Task {
+    /// The one that runs, or was interrupted.
+    #[inline(always)]
+    pub fn current() -> Self {
+        // SAFETY: the helper has no preconditions.
+        Self(unsafe { bpf_get_current_task() } as *const u8)
+    }
+
+    /// From the argument of a tracepoint.
+    #[inline(always)]
+    pub fn from_argument(task: *const u8) -> Self {
+        Self(task)
+    }
+
+    #[inline(always)]
+    fn field<T: Copy + Default>(self, offset: &Global<u32>) -> T {
+        // SAFETY: the helper checks the address and fails on a bad one.
+        unsafe { bpf_probe_read_kernel(self.0.add(offset.load() as usize).cast::<T>()) }
+            .unwrap_or_default()
+    }
+
+    /// The thread's identifier.
+    #[inline(always)]
+    pub fn tid(self) -> u32 {
+        self.field(&TASK_PID)
+    }
+
+    /// The process's identifier.
+    #[inline(always)]
+    pub fn tgid(self) -> u32 {
+        self.field(&TASK_TGID)
+    }
+
+    /// When the thread started, nanoseconds since boot.
+    #[inline(always)]
+    pub fn start_ns(self) -> u64 {
+        self.field(&TASK_START_BOOTTIME)
+    }
+
+    /// The thread that stands for the process.
+    #[inline(always)]
+    pub fn leader(self) -> Self {
+        Self(self.field::<u64>(&TASK_GROUP_LEADER) as *const u8)
+    }
+
+    /// How many programs the process and its ancestors have begun.
+    #[inline(always)]
+    pub fn exec_id(self) -> u32 {
+        self.field(&TASK_SELF_EXEC_ID)
+    }
+
+    /// Threads of the process that have not begun to exit (`signal_struct.live`).
+    #[inline(always)]
+    pub fn live_threads(self) -> u32 {
+        Self(self.field::<u64>(&TASK_SIGNAL) as *const u8).field(&SIGNAL_LIVE)
+    }
+}

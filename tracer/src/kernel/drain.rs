@@ -1,0 +1,308 @@
+//! Emptying the maps: one drain is one slice of time.
+//!
+//! Programs write one of two generations. A drain makes the other one current, waits until no
+//! program that saw the old word still runs (a grace period), and then has the retired generation
+//! to itself: nothing is lost and nothing is counted twice.
+
+use std::{
+    collections::{HashMap, HashSet},
+    os::fd::BorrowedFd,
+    time::Duration,
+};
+
+use aya::maps::{MapData, RingBuf};
+use tracer_common::{
+    Counters, KERNEL_FAILED, KERNEL_HASHED, KERNEL_MAP, Plain, ProcessRecord, RECORD_EXEC,
+    RECORD_EXIT, RECORD_KERNEL_STACK, RECORD_USER_STACK, SampleKey, StackHeader, USER_FOREIGN_ABI,
+    USER_NO_FRAME_POINTER, USER_NONE, USER_READ_FAULT, USER_TOO_DEEP, mix,
+};
+
+use super::{
+    Due, Error, Result, account::Account, grace::GracePeriod, object::Object, session::Meter, sys,
+};
+use crate::profile::{Batch, Comm, Fact, FactKind, Image, RawStack, Sample, StackKey, Truncation};
+
+/// Maps of one generation.
+struct Maps {
+    counts: &'static str,
+    kernel_stacks: &'static str,
+}
+
+const MAPS: [Maps; 2] = [
+    Maps {
+        counts: "COUNTS_0",
+        kernel_stacks: "KERNEL_STACKS_0",
+    },
+    Maps {
+        counts: "COUNTS_1",
+        kernel_stacks: "KERNEL_STACKS_1",
+    },
+];
+
+/// How often the ring is read for a stack that must be there, and the time between.
+const RING_ATTEMPTS: u32 = 20;
+const RING_PAUSE: Duration = Duration::from_millis(1);
+/// Entries that one system call takes out of a map.
+const CHUNK: u32 = 1024;
+
+/// What has to be known from one drain to the next.
+pub(super) struct Drain {
+    ring: RingBuf<MapData>,
+    generation: u32,
+    grace_period: GracePeriod,
+    hash_seed: u64,
+    possible_cpus: Vec<u32>,
+    /// Frames that the kernel hands out of one of its stacks.
+    kernel_frames: usize,
+    /// User stacks that have been handed on.
+    user_stacks: HashSet<u64>,
+    /// Kernel stacks that have been handed on, and how many frames each has.
+    kernel_depths: HashMap<StackKey, usize>,
+    account: Account,
+}
+
+impl Drain {
+    pub(super) fn new(
+        object: &Object,
+        hash_seed: u64,
+        idle_wanted: bool,
+        possible_cpus: Vec<u32>,
+    ) -> Result<Self> {
+        Ok(Self {
+            ring: object.ring()?,
+            generation: 0,
+            grace_period: GracePeriod::new()
+                .map_err(|error| Error::from_os("create a BPF map", error))?,
+            hash_seed,
+            possible_cpus,
+            kernel_frames: object.kernel_frames(),
+            user_stacks: HashSet::new(),
+            kernel_depths: HashMap::new(),
+            account: Account::new(idle_wanted),
+        })
+    }
+
+    /// Empties the current generation into `batch`. `due` says how often each CPU's timer was due;
+    /// `stopped`: the timers stand, so that it is exact.
+    pub(super) fn drain(
+        &mut self,
+        object: &Object,
+        due: &[Due],
+        stopped: bool,
+        batch: &mut Batch,
+        meter: &mut Meter,
+    ) -> Result<()> {
+        let retired = self.generation;
+        self.generation ^= 1;
+        sys::map_update(
+            object.map("GENERATION")?,
+            &0u32.to_ne_bytes(),
+            &self.generation.to_ne_bytes(),
+        )
+        .map_err(|error| Error::from_os("switch generations", error))?;
+        self.grace_period
+            .wait()
+            .map_err(|error| Error::from_os("wait for a grace period", error))?;
+
+        let maps = &MAPS[retired as usize];
+        let mut drained: Vec<(SampleKey, u64)> = Vec::new();
+        sys::map_take_all(
+            object.map(maps.counts)?,
+            CHUNK,
+            |key: SampleKey, count: u64| {
+                drained.push((key, count));
+            },
+        )
+        .map_err(|error| Error::from_os("read the map of counts", error))?;
+        let counters = self.take_counters(object, retired)?;
+        self.read_stacks_of(&drained, batch);
+        let kernel_stacks = self.take_kernel_stacks(object.map(maps.kernel_stacks)?, batch)?;
+        for (key, weight) in drained {
+            let kernel = match key.kernel_kind() {
+                KERNEL_MAP => kernel_stacks.get(&(key.kernel as u32)).copied(),
+                KERNEL_HASHED => Some(StackKey(key.kernel)),
+                _ => None,
+            };
+            batch.samples.push(sample(
+                &key,
+                weight,
+                kernel,
+                &self.kernel_depths,
+                self.kernel_frames,
+            ));
+        }
+        let counted = self.possible_cpus.iter().copied().zip(counters);
+        batch.ledger = self
+            .account
+            .ledger(counted, due, stopped, &batch.samples, meter);
+        Ok(())
+    }
+
+    /// Reads and clears the counters of a generation: one for each possible CPU, in their order,
+    /// whatever their numbers.
+    fn take_counters(&self, object: &Object, generation: u32) -> Result<Vec<Counters>> {
+        let map = object.map("COUNTERS")?;
+        let key = generation.to_ne_bytes();
+        // Values of per-CPU maps are laid out at multiples of 8 bytes, which the size is.
+        let mut values = vec![0u8; size_of::<Counters>() * self.possible_cpus.len()];
+        sys::map_lookup(map, &key, &mut values)
+            .map_err(|error| Error::from_os("read counters", error))?;
+        sys::map_update(map, &key, &vec![0u8; values.len()])
+            .map_err(|error| Error::from_os("clear counters", error))?;
+        Ok(values
+            .chunks_exact(size_of::<Counters>())
+            .filter_map(Counters::read)
+            .collect())
+    }
+
+    /// Reads the ring until the stacks of all these keys have come. The ring is read in order, so a
+    /// record that a program of the new generation is writing hides those behind it for a moment.
+    fn read_stacks_of(&mut self, keys: &[(SampleKey, u64)], batch: &mut Batch) {
+        for _ in 0..RING_ATTEMPTS {
+            self.read_ring(batch);
+            let missing = |(key, _): &(SampleKey, u64)| {
+                (key.user_end() != USER_NONE && !self.user_stacks.contains(&key.user))
+                    || (key.kernel_kind() == KERNEL_HASHED
+                        && !self.kernel_depths.contains_key(&StackKey(key.kernel)))
+            };
+            if !keys.iter().any(missing) {
+                return;
+            }
+            std::thread::sleep(RING_PAUSE);
+        }
+    }
+
+    fn read_ring(&mut self, batch: &mut Batch) {
+        while let Some(record) = self.ring.next() {
+            let Some(kind) = u32::read(&record) else {
+                continue;
+            };
+            match kind {
+                RECORD_USER_STACK | RECORD_KERNEL_STACK => {
+                    let Some(header) = StackHeader::read(&record) else {
+                        continue;
+                    };
+                    let words = record[size_of::<StackHeader>()..].chunks_exact(8);
+                    let addresses: Vec<u64> = words
+                        .filter_map(u64::read)
+                        .take(header.frames as usize)
+                        .collect();
+                    let stack = RawStack {
+                        id: StackKey(header.hash),
+                        addresses,
+                    };
+                    if kind == RECORD_KERNEL_STACK {
+                        remember(&mut self.kernel_depths, stack, batch);
+                    } else if self.user_stacks.insert(header.hash) {
+                        batch.user_stacks.push(stack);
+                    }
+                }
+                RECORD_EXEC | RECORD_EXIT => {
+                    let Some(record) = ProcessRecord::read(&record) else {
+                        continue;
+                    };
+                    batch.facts.push(fact(&record));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Empties a stack-trace map: the stack of each identifier.
+    fn take_kernel_stacks(
+        &mut self,
+        map: BorrowedFd<'_>,
+        batch: &mut Batch,
+    ) -> Result<HashMap<u32, StackKey>> {
+        let mut stacks = HashMap::new();
+        let mut id = [0; 4];
+        while sys::map_next_key(map, None, &mut id).is_ok() {
+            let failed = |error| Error::from_os("read a kernel stack", error);
+            let mut value = vec![0u8; self.kernel_frames * 8];
+            sys::map_lookup(map, &id, &mut value).map_err(failed)?;
+            sys::map_delete(map, &id).map_err(failed)?;
+            let addresses = value.chunks_exact(8).filter_map(u64::read);
+            let addresses: Vec<u64> = addresses.take_while(|address| *address != 0).collect();
+            // The same hash as the programs use where a bucket is taken, so that a stack has one
+            // name whichever way it came.
+            let hash = addresses
+                .iter()
+                .fold(self.hash_seed, |hash, address| mix(hash, *address));
+            stacks.insert(u32::from_ne_bytes(id), StackKey(hash));
+            remember(
+                &mut self.kernel_depths,
+                RawStack {
+                    id: StackKey(hash),
+                    addresses,
+                },
+                batch,
+            );
+        }
+        Ok(stacks)
+    }
+}
+
+/// Hands a kernel stack on, unless it has been.
+fn remember(sent: &mut HashMap<StackKey, usize>, stack: RawStack, batch: &mut Batch) {
+    if sent.insert(stack.id, stack.addresses.len()).is_none() {
+        batch.kernel_stacks.push(stack);
+    }
+}
+
+/// What a program reports of a process.
+fn fact(record: &ProcessRecord) -> Fact {
+    let ProcessRecord {
+        kind,
+        tgid: pid,
+        start_ns,
+        time_ns,
+        exec,
+        reserved: _,
+    } = *record;
+    let kind = if kind == RECORD_EXIT {
+        FactKind::Exit
+    } else {
+        FactKind::Image(Image {
+            pid,
+            start_ns,
+            exec,
+        })
+    };
+    Fact { time_ns, pid, kind }
+}
+
+fn sample(
+    key: &SampleKey,
+    weight: u64,
+    kernel: Option<StackKey>,
+    kernel_depths: &HashMap<StackKey, usize>,
+    kernel_frames: usize,
+) -> Sample {
+    let end = key.user_end();
+    let kernel_depth = kernel
+        .and_then(|stack| kernel_depths.get(&stack))
+        .copied()
+        .unwrap_or(0);
+    let truncated = match end {
+        _ if key.kernel_kind() == KERNEL_FAILED => Some(Truncation::KernelUnreadable),
+        _ if kernel_depth >= kernel_frames => Some(Truncation::KernelTooDeep),
+        USER_NO_FRAME_POINTER => Some(Truncation::NoFramePointer),
+        USER_READ_FAULT => Some(Truncation::ReadFault),
+        USER_TOO_DEEP => Some(Truncation::TooDeep),
+        USER_FOREIGN_ABI => Some(Truncation::ForeignAbi),
+        _ => None,
+    };
+    Sample {
+        image: Image {
+            pid: key.tgid,
+            start_ns: key.start_ns,
+            exec: key.exec,
+        },
+        tid: key.tid,
+        comm: Comm(key.comm),
+        user: (end != USER_NONE).then_some(StackKey(key.user)),
+        kernel,
+        truncated,
+        weight,
+    }
+}

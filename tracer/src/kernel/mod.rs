@@ -1,0 +1,22 @@
+//! The border to the kernel: loading programs and maps, perf events, reading what they left.
+//!
+//! The only module that knows aya, and the only one with raw system calls. Everything above works
+//! with what it returns: descriptors that close themselves, and plain values.
+
+mod account;
+mod btf;
+mod drain;
+mod error;
+mod grace;
+mod limits;
+mod object;
+mod perf;
+mod session;
+mod sideband;
+mod sys;
+
+pub use account::Due;
+pub use error::{Error, Result};
+pub use limits::Shrink;
+pub use perf::{Event, Ticks};
+pub use session::{Meter, Session, SessionOptions, Target};

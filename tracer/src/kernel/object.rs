@@ -1,0 +1,206 @@
+//! The embedded BPF object: its maps and programs in the kernel.
+//!
+//! aya parses and relocates it; maps and programs are made here. aya's own loader reads the whole
+//! of the kernel's type information first (60 ms), which nothing in the object needs.
+
+use std::{
+    collections::{HashMap, HashSet},
+    ffi::CStr,
+    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd},
+};
+
+use aya::maps::{Map, MapData, RingBuf};
+use aya_obj::{
+    ProgramSection,
+    generated::{bpf_map_type, bpf_prog_type},
+};
+use tracer_common::MAX_KERNEL_FRAMES;
+
+use super::{Error, Result, Shrink, btf::Btf, sys};
+
+static OBJECT: &[u8] = aya::include_bytes_aligned!("../../bpf/tracer.x86_64.bpf.o");
+
+/// Kernel facts that programs read: symbol, structure, member.
+const FACTS: [(&str, &str, &str); 7] = [
+    ("TASK_PID", "task_struct", "pid"),
+    ("TASK_TGID", "task_struct", "tgid"),
+    ("TASK_GROUP_LEADER", "task_struct", "group_leader"),
+    ("TASK_START_BOOTTIME", "task_struct", "start_boottime"),
+    ("TASK_SELF_EXEC_ID", "task_struct", "self_exec_id"),
+    ("TASK_SIGNAL", "task_struct", "signal"),
+    ("SIGNAL_LIVE", "signal_struct", "live"),
+];
+
+/// The object: its maps are in the kernel, its programs are not until they are asked for.
+pub(super) struct Object {
+    parsed: aya_obj::Object,
+    btf: Option<OwnedFd>,
+    maps: HashMap<String, OwnedFd>,
+    kernel_frames: usize,
+}
+
+impl Object {
+    /// Parses the object, writes the kernel facts into it, makes its maps.
+    pub(super) fn load(sizes: &Shrink) -> Result<Self> {
+        let kernel = Btf::of_kernel()?;
+        let mut facts = HashMap::new();
+        for (symbol, structure, member) in FACTS {
+            let offset = kernel
+                .offset(structure, member)
+                .ok_or(Error::UnknownKernel(member))?;
+            facts.insert(symbol, offset.to_ne_bytes());
+        }
+        drop(kernel);
+
+        let mut parsed = aya_obj::Object::parse(OBJECT).map_err(unusable)?;
+        parsed
+            .patch_map_data(
+                facts
+                    .iter()
+                    .map(|(symbol, offset)| (*symbol, (offset.as_slice(), true)))
+                    .collect(),
+            )
+            .map_err(unusable)?;
+        let features = aya::features();
+        let btf = match features.btf() {
+            Some(features) => match parsed.fixup_and_sanitize_btf(features).map_err(unusable)? {
+                Some(btf) => Some(
+                    sys::btf_load(&btf.to_bytes())
+                        .map_err(|error| Error::from_os("load type information", error))?,
+                ),
+                None => None,
+            },
+            None => None,
+        };
+
+        let kernel_frames = kernel_frames();
+        let mut maps = HashMap::new();
+        for (name, map) in &parsed.maps {
+            let count = sizes.entries(name).unwrap_or(map.max_entries());
+            maps.insert(name.clone(), create(name, map, count, kernel_frames)?);
+        }
+        let code: HashSet<usize> = parsed
+            .functions
+            .keys()
+            .map(|(section, _)| *section)
+            .collect();
+        let descriptions = parsed.maps.clone();
+        let descriptors = descriptions
+            .iter()
+            .filter_map(|(name, map)| Some((name.as_str(), maps.get(name)?.as_raw_fd(), map)));
+        parsed.relocate_maps(descriptors, &code).map_err(unusable)?;
+        parsed.relocate_calls(&code).map_err(unusable)?;
+        parsed.sanitize_functions(features);
+        Ok(Self {
+            parsed,
+            btf,
+            maps,
+            kernel_frames,
+        })
+    }
+
+    /// A map of the object.
+    pub(super) fn map(&self, name: &'static str) -> Result<BorrowedFd<'_>> {
+        self.maps
+            .get(name)
+            .map(|map| map.as_fd())
+            .ok_or_else(|| unusable(name))
+    }
+
+    /// Frames that the kernel hands out of one of its stacks.
+    pub(super) fn kernel_frames(&self) -> usize {
+        self.kernel_frames
+    }
+
+    /// The ring buffer.
+    pub(super) fn ring(&self) -> Result<RingBuf<MapData>> {
+        let fd = self
+            .map("RING")?
+            .try_clone_to_owned()
+            .map_err(|error| Error::from_os("read the ring", error))?;
+        let data = MapData::from_fd(fd).map_err(unusable)?;
+        RingBuf::try_from(Map::RingBuf(data)).map_err(unusable)
+    }
+
+    /// Loads a program.
+    pub(super) fn program(&self, name: &'static str) -> Result<OwnedFd> {
+        let program = self
+            .parsed
+            .programs
+            .get(name)
+            .ok_or_else(|| unusable(name))?;
+        let function = self
+            .parsed
+            .functions
+            .get(&program.function_key())
+            .ok_or_else(|| unusable(name))?;
+        let program_type = match program.section {
+            ProgramSection::PerfEvent => bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT,
+            ProgramSection::RawTracePoint => bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT,
+            _ => return Err(unusable(name)),
+        };
+        let load = sys::ProgramLoad {
+            name,
+            program_type: program_type as u32,
+            function,
+            license: &program.license,
+            btf: self.btf.as_ref().map(|btf| btf.as_fd()),
+        };
+        let source = match sys::program_load(&load, &mut []) {
+            Ok(program) => return Ok(program),
+            Err(source) => source,
+        };
+        if matches!(source.raw_os_error(), Some(libc::EPERM | libc::ENOSYS)) {
+            return Err(Error::from_os("load a BPF program", source));
+        }
+        // Once more, to hear the reason.
+        let mut log = vec![0; 1 << 20];
+        match sys::program_load(&load, &mut log) {
+            Ok(program) => Ok(program),
+            Err(source) => Err(Error::Verifier {
+                program: name.to_owned(),
+                source,
+                log: tail(&log),
+            }),
+        }
+    }
+}
+
+/// `kernel.perf_event_max_stack`: a stack-trace map with room for more is refused.
+fn kernel_frames() -> usize {
+    let text = std::fs::read_to_string("/proc/sys/kernel/perf_event_max_stack");
+    let most = text.ok().and_then(|text| text.trim().parse().ok());
+    MAX_KERNEL_FRAMES.min(most.unwrap_or(MAX_KERNEL_FRAMES))
+}
+
+fn create(name: &str, map: &aya_obj::Map, entries: u32, kernel_frames: usize) -> Result<OwnedFd> {
+    let stack_trace = bpf_map_type::BPF_MAP_TYPE_STACK_TRACE as u32;
+    let value_size = if map.map_type() == stack_trace {
+        u32::try_from(kernel_frames * 8).unwrap_or(map.value_size())
+    } else {
+        map.value_size()
+    };
+    let mut shape = sys::MapShape::new(map.map_type(), map.key_size(), value_size, entries);
+    shape.flags = map.map_flags();
+    let fd =
+        sys::map_create(name, &shape).map_err(|error| Error::from_os("create a BPF map", error))?;
+    if !map.data().is_empty() {
+        sys::map_update(fd.as_fd(), &0u32.to_ne_bytes(), map.data())
+            .and_then(|()| sys::map_freeze(fd.as_fd()))
+            .map_err(|error| Error::from_os("write read-only data", error))?;
+    }
+    Ok(fd)
+}
+
+/// The last lines of a verifier log.
+fn tail(log: &[u8]) -> String {
+    let text = CStr::from_bytes_until_nul(log)
+        .map(CStr::to_string_lossy)
+        .unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(12)..].join("\n")
+}
+
+fn unusable(error: impl ToString) -> Error {
+    Error::Object(error.to_string())
+}

@@ -1,0 +1,89 @@
+//! On-CPU sampling: a timer or a hardware counter on each CPU, and the stack of what it interrupts.
+
+use super::Spec;
+use crate::{
+    kernel::{Error, Event, Meter, Result, Session, SessionOptions, Ticks},
+    proc,
+    profile::{Batch, Fact},
+};
+
+/// How to sample.
+#[derive(Clone, Debug)]
+pub struct CpuOptions {
+    /// The event.
+    pub event: Event,
+    /// Samples a second on each CPU.
+    pub hertz: u32,
+    /// The CPUs.
+    pub cpus: Vec<u32>,
+}
+
+/// A running measurement.
+pub struct Cpu {
+    session: Session,
+    ticks: Ticks,
+    stopped: bool,
+}
+
+impl Cpu {
+    /// What it is.
+    pub const SPEC: Spec = Spec {
+        title: "on-CPU",
+        unit: "samples",
+        // `bpf_loop`, with which stacks are walked.
+        kernel: (5, 17),
+    };
+
+    /// Attaches to a new session; nothing is sampled before [`Self::start`].
+    pub fn open(options: &CpuOptions, session: &SessionOptions) -> Result<Self> {
+        if proc::kernel_version().is_some_and(|running| running < Self::SPEC.kernel) {
+            let running = proc::kernel_release();
+            return Err(Error::TooOld {
+                what: Self::SPEC.title,
+                needed: Self::SPEC.kernel,
+                running,
+            });
+        }
+        let session = Session::open(session)?;
+        let CpuOptions { event, hertz, cpus } = options;
+        let ticks = Ticks::open(&session, "cpu_sample", *event, *hertz, cpus)?;
+        Ok(Self {
+            session,
+            ticks,
+            stopped: false,
+        })
+    }
+
+    /// The event that was chosen.
+    pub fn event(&self) -> Event {
+        self.ticks.event()
+    }
+
+    /// Starts sampling.
+    pub fn start(&mut self) -> Result<()> {
+        self.session.begin();
+        self.ticks.enable()
+    }
+
+    /// Stops sampling; what has been sampled waits for the last drain.
+    pub fn stop(&mut self) -> Result<()> {
+        self.stopped = true;
+        self.ticks.disable()
+    }
+
+    /// Everything since the last drain.
+    pub fn drain(&mut self) -> Result<Batch> {
+        let due = self.ticks.due(self.stopped)?;
+        self.session.drain(&due, self.stopped)
+    }
+
+    /// What has happened to processes since the last call.
+    pub fn read_facts(&mut self, facts: &mut Vec<Fact>) {
+        self.session.read_facts(facts);
+    }
+
+    /// What the measuring cost so far.
+    pub fn meter(&self) -> Meter {
+        self.session.meter()
+    }
+}
