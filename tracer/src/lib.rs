@@ -5,12 +5,15 @@
 
 #![deny(unsafe_code)]
 
+pub mod cli;
+pub mod cmd;
 pub mod export;
 #[allow(
     unsafe_code,
     reason = "the border to the kernel: the one place for raw system calls"
 )]
 pub mod kernel;
+pub mod plan;
 pub mod proc;
 pub mod profile;
 pub mod source;

@@ -3,8 +3,11 @@
 use std::{env, process::ExitCode};
 
 fn main() -> ExitCode {
-    match env::args_os().nth(1) {
+    let mut args = env::args_os().skip(1);
+    match args.next() {
+        // tracer starts itself for two errands that nobody types.
         Some(first) if first == "--worker" => tracer::worker::main(),
-        _ => ExitCode::SUCCESS,
+        Some(first) if first == "--launch" => tracer::cmd::launch(args),
+        _ => tracer::cmd::run(env::args_os()),
     }
 }

@@ -1,0 +1,58 @@
+//! Durations as people type them.
+
+use std::time::Duration;
+
+/// Reads `10`, `1.5s`, `500ms`, `2m`, `1h`; without a unit, seconds.
+pub(super) fn parse(text: &str) -> Result<Duration, String> {
+    let digits = text
+        .find(|char: char| !char.is_ascii_digit() && char != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let seconds = match unit {
+        "" | "s" => 1.0,
+        "us" => 1e-6,
+        "ms" => 1e-3,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(format!("unknown unit '{unit}'; use ms, s, m or h")),
+    };
+    let number: f64 = number
+        .parse()
+        .map_err(|_| "not a duration; try 10, 500ms or 2m".to_owned())?;
+    let duration =
+        Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())?;
+    if duration.is_zero() {
+        return Err("must be longer than nothing".to_owned());
+    }
+    Ok(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (text, millis) in [
+            ("10", Some(10_000)),
+            ("10s", Some(10_000)),
+            ("1.5s", Some(1500)),
+            ("500ms", Some(500)),
+            ("2m", Some(120_000)),
+            ("1h", Some(3_600_000)),
+            ("0", None),
+            ("", None),
+            ("s", None),
+            ("-1", None),
+            ("1d", None),
+            ("1..5", None),
+            ("99999999999999999999h", None),
+        ] {
+            assert_eq!(
+                parse(text).ok().map(|read| read.as_millis()),
+                millis,
+                "{text:?}"
+            );
+        }
+    }
+}

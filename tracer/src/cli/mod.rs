@@ -1,0 +1,138 @@
+//! What was typed, and how it becomes a [`Plan`]. The only module that knows clap.
+
+mod duration;
+mod flame;
+
+use std::{
+    env,
+    ffi::OsString,
+    io::{IsTerminal as _, stdout},
+};
+
+use clap::{Parser, Subcommand, error::ErrorKind};
+
+use crate::plan::{Failure, Plan, Status};
+
+#[derive(Parser)]
+#[command(
+    name = "tracer",
+    version,
+    about = "See where a slow Linux machine spends its time",
+    long_about = "See where a slow Linux machine spends its time.\n\ntracer loads eBPF programs into the running kernel, samples stacks there, and writes what it finds: flame graphs and folded stacks. It needs root and Linux 5.17 or newer with type information (BTF).",
+    after_help = "Exit status: 0 done; 1 failed while running; 2 wrong usage; 3 this kernel or user cannot do it;\n4 nothing to measure. With a command of yours, its own status; 125 if tracer failed.",
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Record one profile and write it as a flame graph or folded stacks
+    Flame(Box<flame::FlameArgs>),
+}
+
+/// What parsing came to.
+pub enum Parsed {
+    /// Something to do.
+    Plan(Plan),
+    /// Something to say: help or the version.
+    Text(String),
+}
+
+/// Reads a command line, its first element the program's name.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Failure> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if args.last().is_some_and(|last| last == "--") {
+        return Err(Failure::new(Status::Usage, "no command follows '--'"));
+    }
+    match Cli::try_parse_from(&args) {
+        Ok(Cli {
+            command: Command::Flame(flame),
+        }) => Ok(Parsed::Plan(Plan::Flame(flame.lower()?))),
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                let plain = !stdout().is_terminal() || env::var_os("NO_COLOR").is_some();
+                let text = error.render();
+                Ok(Parsed::Text(if plain {
+                    text.to_string()
+                } else {
+                    text.ansi().to_string()
+                }))
+            }
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Err(Failure::new(
+                Status::Usage,
+                "no command given; try 'tracer flame --help', or 'sudo tracer flame -a -d 5 -o profile.svg'",
+            )),
+            _ => {
+                let topic = args.get(1).filter(|first| *first == "flame");
+                let topic = topic.map_or("", |_| " flame");
+                let mut message = one_line(&error);
+                if error.kind() == ErrorKind::UnknownArgument && !message.contains("'-") {
+                    message += "; a process is measured with -p, a command behind '--'";
+                }
+                let message = format!("{message}; see 'tracer{topic} --help'");
+                Err(Failure::new(Status::Usage, message))
+            }
+        },
+    }
+}
+
+/// clap's message without its paragraphs: the cause, and the tip if there is one. Its tip to pass
+/// an unknown flag behind `--` would here run it as a command.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let lines = text
+        .split("\n\n")
+        .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
+    let wanted = lines.filter_map(|line| {
+        let cause = line.strip_prefix("error: ").map(str::to_owned);
+        let tip = line
+            .strip_prefix("tip: ")
+            .filter(|tip| !tip.contains("'-- -"));
+        cause.or_else(|| tip.map(str::to_owned))
+    });
+    wanted.collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(line: &str, expected: &str) {
+        match parse(line.split(' ').map(OsString::from)) {
+            Err(failure) => {
+                assert_eq!(failure.status, Status::Usage);
+                assert_eq!(failure.to_string(), expected);
+            }
+            Ok(_) => panic!("{line} is taken"),
+        }
+    }
+
+    #[test]
+    fn wrong_usage_is_one_line_with_a_remedy() {
+        check("tracer flame --", "no command follows '--'");
+        check(
+            "tracer flame 1234",
+            "unexpected argument '1234' found; a process is measured with -p, a command behind '--'; see 'tracer flame --help'",
+        );
+        check(
+            "tracer flame --bogus",
+            "unexpected argument '--bogus' found; see 'tracer flame --help'",
+        );
+        check(
+            "tracer flame -d 0",
+            "invalid value '0' for '--duration <DUR>': must be longer than nothing; see 'tracer flame --help'",
+        );
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,31 @@
+//! The commands: each composes a source, the model, the symbolizer and an output.
+
+mod flame;
+mod launch;
+mod measuring;
+mod outputs;
+mod progress;
+mod subject;
+mod symbols;
+
+use std::{ffi::OsString, process::ExitCode};
+
+pub use launch::launch;
+
+use crate::{
+    cli,
+    plan::{Failure, Plan},
+};
+
+/// Parses the command line and does what it says.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let result = match cli::parse(args) {
+        Ok(cli::Parsed::Text(text)) => outputs::print(&text).map(|()| ExitCode::SUCCESS),
+        Ok(cli::Parsed::Plan(Plan::Flame(plan))) => flame::run(&plan),
+        Err(failure) => Err(failure),
+    };
+    result.unwrap_or_else(|failure: Failure| {
+        progress::say(&format!("tracer: {failure}"));
+        failure.status.into()
+    })
+}

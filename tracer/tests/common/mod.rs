@@ -1,0 +1,11 @@
+//! What the tests of the whole program share: the guard, fixture programs, running tracer, and
+//! reading what it wrote.
+
+pub(crate) mod bpf;
+pub(crate) mod busy;
+pub(crate) mod fixture;
+pub(crate) mod folded;
+pub(crate) mod guard;
+pub(crate) mod ledger;
+pub(crate) mod stats;
+pub(crate) mod tracer;

@@ -1,0 +1,12 @@
+//! tracer in the running kernel, on programs of known truth. Needs root; says so where it is not.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod account;
+mod children;
+mod ending;
+mod errors;
+mod lives;
+mod scope;
+mod shares;
