@@ -9,6 +9,7 @@ use std::{
     fs::File,
     io::{self, Read as _},
     os::fd::{AsFd as _, OwnedFd},
+    time::Duration,
 };
 
 use tracer_common::{Plain as _, START_TICK_NS};
@@ -21,6 +22,8 @@ const CPU_CYCLES: u64 = 0;
 const CPU_CLOCK: u64 = 0;
 /// `PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING`.
 const READ_TIMES: u64 = 3;
+/// The longest time over which CPUs start to tick.
+const MOST_SPREAD: Duration = Duration::from_millis(10);
 
 /// What makes a CPU take a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,23 +104,27 @@ impl Ticks {
         self.event
     }
 
-    /// Starts all.
+    /// Starts all, spread over a period. Were they to tick together, each tick would find the other
+    /// CPUs in a program too, and what waits for them in a lock.
     pub fn enable(&mut self) -> Result<()> {
         self.idle_at_start = crate::proc::idle_ns().unwrap_or_default();
-        self.switch(sys::PERF_ENABLE)
+        let period = self.period_ns.map_or(MOST_SPREAD, Duration::from_nanos);
+        let each =
+            period.min(MOST_SPREAD) / u32::try_from(self.per_cpu.len().max(1)).unwrap_or(u32::MAX);
+        for (index, (_, event)) in self.per_cpu.iter().enumerate() {
+            if index > 0 {
+                std::thread::sleep(each);
+            }
+            switch(event, sys::PERF_ENABLE)?;
+        }
+        Ok(())
     }
 
     /// Stops all: no program runs after this.
     pub fn disable(&self) -> Result<()> {
-        self.switch(sys::PERF_DISABLE)
-    }
-
-    fn switch(&self, request: libc::c_ulong) -> Result<()> {
-        for (_, event) in &self.per_cpu {
-            sys::perf_switch(event.as_fd(), request)
-                .map_err(|error| Error::from_os("switch a perf event", error))?;
-        }
-        Ok(())
+        self.per_cpu
+            .iter()
+            .try_for_each(|(_, event)| switch(event, sys::PERF_DISABLE))
     }
 
     /// How often the timer of each CPU was due so far; empty where the period is not fixed.
@@ -152,6 +159,11 @@ impl Ticks {
             })
             .collect()
     }
+}
+
+fn switch(event: &File, request: libc::c_ulong) -> Result<()> {
+    sys::perf_switch(event.as_fd(), request)
+        .map_err(|error| Error::from_os("switch a perf event", error))
 }
 
 /// Nanoseconds between two ticks.
