@@ -1,8 +1,11 @@
 //! The only thing that leaves the kernel side: what one drain found, as plain owned facts.
 //!
-//! A batch is self-contained but for user and kernel stacks, each of which travels once per run,
-//! in the batch in which its identifier is first used or an earlier one. Nothing in here needs a
-//! kernel, a clock or a file system to be understood, so tests script batches by hand.
+//! A batch is self-contained but for user and kernel stacks, each of which travels once, in the batch
+//! in which its identifier is first used or an earlier one, and again only after a batch has said that
+//! it is forgotten. Nothing in here needs a kernel, a clock or a file system to be understood, so tests
+//! script batches by hand.
+
+use std::collections::HashSet;
 
 use super::Ledger;
 
@@ -21,6 +24,10 @@ pub struct Batch {
     pub kernel_stacks: Vec<RawStack>,
     /// Samples, aggregated: few have the same key.
     pub samples: Vec<Sample>,
+    /// User stacks that no later sample will name unless they are sent again.
+    pub forgotten_user_stacks: Vec<StackKey>,
+    /// Kernel stacks of which the same holds.
+    pub forgotten_kernel_stacks: Vec<StackKey>,
     /// The ledger of this batch alone.
     pub ledger: Ledger,
 }
@@ -35,9 +42,22 @@ impl Batch {
             user_stacks,
             kernel_stacks,
             samples,
+            forgotten_user_stacks,
+            forgotten_kernel_stacks,
             ledger,
         } = next;
         self.end_ns = end_ns;
+        // What was forgotten and has been sent again is known.
+        let sent_again = |stacks: &[RawStack], forgotten: &mut Vec<StackKey>| {
+            if !forgotten.is_empty() {
+                let sent: HashSet<StackKey> = stacks.iter().map(|stack| stack.id).collect();
+                forgotten.retain(|key| !sent.contains(key));
+            }
+        };
+        sent_again(&user_stacks, &mut self.forgotten_user_stacks);
+        sent_again(&kernel_stacks, &mut self.forgotten_kernel_stacks);
+        self.forgotten_user_stacks.extend(forgotten_user_stacks);
+        self.forgotten_kernel_stacks.extend(forgotten_kernel_stacks);
         self.facts.extend(facts);
         self.user_stacks.extend(user_stacks);
         self.kernel_stacks.extend(kernel_stacks);

@@ -59,6 +59,8 @@ impl Profile {
             user_stacks,
             kernel_stacks,
             samples,
+            forgotten_user_stacks: _,
+            forgotten_kernel_stacks: _,
             ledger,
         } = batch;
         self.ledger.add(&ledger);
