@@ -10,7 +10,9 @@ use std::{collections::HashMap, fs, io};
 
 pub use cgroup::{Cgroup, cgroup};
 pub use maps::{executable_mappings, parse_maps};
-pub use process::{has_ended, process_of, processes_named, start_ticks, thread_start_ticks};
+pub use process::{
+    cpu_time, has_ended, process_of, processes_named, start_ticks, thread_start_ticks,
+};
 
 /// The CPUs of a list under `/sys/devices/system/cpu`: `online`, `possible`, …
 pub fn cpus(list: &str) -> io::Result<Vec<u32>> {

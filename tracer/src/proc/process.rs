@@ -1,6 +1,6 @@
 //! Which processes there are, and when they started.
 
-use std::{fs, io};
+use std::{fs, io, time::Duration};
 
 /// When a process started, in ticks since boot (field 22 of `/proc/PID/stat`).
 pub fn start_ticks(pid: u32) -> io::Result<u64> {
@@ -12,6 +12,15 @@ pub fn thread_start_ticks(tid: u32) -> io::Result<u64> {
     // `/proc/TID` is there for every thread, though not listed; its own entry under `task` has the
     // thread's times rather than the process's.
     read_start(&format!("/proc/{tid}/task/{tid}/stat"))
+}
+
+/// User and system time of a process, of all its threads so far, to the resolution of the
+/// scheduler's ticks. One that has ended has it until somebody waits for it.
+pub fn cpu_time(pid: u32) -> Option<Duration> {
+    let (user, system) = parse_times(&fs::read(format!("/proc/{pid}/stat")).ok()?)?;
+    // USER_HZ, which is what the file is in, whatever the kernel's own ticks are.
+    let hertz = rustix::param::clock_ticks_per_second().max(1);
+    Some(Duration::from_millis((user + system) * 1000 / hertz))
 }
 
 /// Whether a process or thread that started then has ended, though nobody may have waited for it.
@@ -54,13 +63,23 @@ fn read_start(path: &str) -> io::Result<u64> {
     parse_start(&fs::read(path)?).ok_or_else(|| io::Error::other(format!("malformed {path}")))
 }
 
-/// The second field is a name in parentheses that may hold anything, parentheses and blanks
-/// included: count from the last one.
 fn parse_start(stat: &[u8]) -> Option<u64> {
+    fields_from(22, stat)?.next()?.parse().ok()
+}
+
+/// User and system time, fields 14 and 15, in ticks.
+fn parse_times(stat: &[u8]) -> Option<(u64, u64)> {
+    let mut fields = fields_from(14, stat)?;
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
+/// The fields of a stat file from this one on. The second is a name in parentheses that may hold
+/// anything, parentheses and blanks included: count from the last one.
+fn fields_from(number: usize, stat: &[u8]) -> Option<impl Iterator<Item = &str>> {
     let after_name = stat.iter().rposition(|byte| *byte == b')')? + 1;
     let fields = std::str::from_utf8(&stat[after_name..]).ok()?;
     // Field 3 comes first here.
-    fields.split_ascii_whitespace().nth(22 - 3)?.parse().ok()
+    Some(fields.split_ascii_whitespace().skip(number - 3))
 }
 
 /// The processes whose name (their executable's base name, or the kernel's 15-character comm) is
@@ -102,6 +121,28 @@ mod tests {
         assert_eq!(parse_start(stat), Some(4711));
         assert_eq!(parse_start(b"7 (a"), None);
         assert_eq!(parse_start(b"7 (a) S 1"), None);
+    }
+
+    #[test]
+    fn times_are_found_behind_a_hostile_name() {
+        let stat = b"7 (a) 1 (b)) S 1 7 7 0 -1 4194560 1 2 3 4 50 6 7 8 20 0 1 0 4711 1 2";
+        assert_eq!(parse_times(stat), Some((50, 6)));
+        assert_eq!(parse_times(b"7 (a) S 1 7 7 0 -1 4194560 1 2 3 4 50"), None);
+        assert_eq!(parse_times(b""), None);
+    }
+
+    #[test]
+    fn own_cpu_time_passes() {
+        let pid = std::process::id();
+        let before = cpu_time(pid).unwrap();
+        let clock = || rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        let end = clock().tv_nsec + 50_000_000;
+        let seconds = clock().tv_sec;
+        while (clock().tv_sec - seconds) * 1_000_000_000 + clock().tv_nsec < end {}
+        let passed = cpu_time(pid).unwrap() - before;
+        // Two ticks of rounding; other tests run in other threads.
+        assert!(passed >= Duration::from_millis(30), "{passed:?}");
+        assert_eq!(cpu_time(u32::MAX), None);
     }
 
     #[test]

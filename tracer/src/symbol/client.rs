@@ -1,18 +1,21 @@
 //! Asking for symbols. Buffers requests and opens files while their processes live; all waiting is
 //! done by the supervisor's thread.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::jit::PerfMaps;
+use super::recent::Recent;
 use super::supervisor::Supervisor;
 use super::work::{DsoWork, Held, JitWork, Work};
 use super::{Holder, NoName, Place, Symbols, dso_file};
@@ -25,6 +28,10 @@ const MAX_HELD: usize = 128;
 /// The most processes that are remembered for each file.
 const MAX_HOLDERS: usize = 8;
 
+/// The most DSOs of which it is remembered that the worker has been given their file; of others
+/// it may be opened in vain.
+const MAX_HANDED_OVER: usize = 4096;
+
 /// How symbols are looked for.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -32,6 +39,8 @@ pub struct Settings {
     pub debug_directories: Vec<PathBuf>,
     /// How long one request may take before the worker is taken to hang.
     pub patience: Duration,
+    /// Where workers write what they have to say, such as why they crash; `None`: nowhere.
+    pub log: Option<Arc<File>>,
 }
 
 impl Default for Settings {
@@ -41,6 +50,7 @@ impl Default for Settings {
             // A debug file of 1 GiB on a slow disk takes a few seconds, on a machine that is in
             // trouble, which is when people profile, several times that.
             patience: Duration::from_secs(20),
+            log: None,
         }
     }
 }
@@ -73,10 +83,10 @@ pub struct Symbolizer {
     /// Closing it interrupts the supervisor.
     hangup: Option<UnixStream>,
     supervisor: Option<JoinHandle<Usage>>,
-    worker_pid: u32,
+    worker_pid: Arc<AtomicU32>,
     buffered: Buffered,
     /// DSOs whose file has been handed over.
-    handed_over: HashSet<DsoId>,
+    handed_over: Recent<DsoId, ()>,
     held: Held,
     perf_maps: PerfMaps,
     pending: usize,
@@ -106,11 +116,13 @@ impl Symbolizer {
         let (hangup, hangup_here) = UnixStream::pair()?;
         // The worker asks to be killed when the *thread* that started it ends, so it is started
         // by the one that it works for.
+        let worker_pid = Arc::new(AtomicU32::new(0));
+        let pid = Arc::clone(&worker_pid);
         let run = move || {
-            let supervisor = Supervisor::new(worker, settings, hangup_here, answers_here);
+            let supervisor = Supervisor::new(worker, settings, hangup_here, answers_here, pid);
             match supervisor {
                 Ok(supervisor) => {
-                    drop(started_here.send(Ok(supervisor.worker_pid())));
+                    drop(started_here.send(Ok(())));
                     supervisor.run(&work_here)
                 }
                 Err(why) => {
@@ -122,7 +134,7 @@ impl Symbolizer {
         let supervisor = std::thread::Builder::new()
             .name("symbols".to_owned())
             .spawn(run)?;
-        let worker_pid = started.recv().map_err(io::Error::other)??;
+        started.recv().map_err(io::Error::other)??;
         Ok(Self {
             work: Some(work),
             answers,
@@ -130,16 +142,16 @@ impl Symbolizer {
             supervisor: Some(supervisor),
             worker_pid,
             buffered: Buffered::default(),
-            handed_over: HashSet::new(),
+            handed_over: Recent::new(MAX_HANDED_OVER),
             held: Arc::new(()),
             perf_maps: PerfMaps::default(),
             pending: 0,
         })
     }
 
-    /// The PID of the worker that was started first; one that follows a crash has another.
+    /// The PID of the worker that was started last: one that follows a crash has another.
     pub fn worker_pid(&self) -> u32 {
-        self.worker_pid
+        self.worker_pid.load(Ordering::Relaxed)
     }
 
     /// Asks for the symbol of a frame. The file that it is in is opened now, before its process
@@ -194,7 +206,9 @@ impl Symbolizer {
         }
         // Again for each process that may still have what the others have not.
         let worth_it = is_new || (work.file.is_err() && work.holders.len() > before);
-        if worth_it && !self.handed_over.contains(&dso) && Arc::strong_count(&self.held) <= MAX_HELD
+        if worth_it
+            && self.handed_over.get(&dso).is_none()
+            && Arc::strong_count(&self.held) <= MAX_HELD
         {
             let found = dso_file::find(info, &work.holders[before..]);
             work.file = found.map(|file| Some((file, Arc::clone(&self.held))));
@@ -216,7 +230,7 @@ impl Symbolizer {
                 }
                 Ok(file) => {
                     if file.is_some() {
-                        self.handed_over.insert(id);
+                        self.handed_over.insert(id, ());
                     }
                     work.push(Work::Dso(dso));
                 }

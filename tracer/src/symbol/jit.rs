@@ -1,6 +1,5 @@
 //! Finding the perf map of a process: a file in a directory where everyone may put files.
 
-use std::collections::HashMap;
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
@@ -8,14 +7,26 @@ use std::path::PathBuf;
 use rustix::process::geteuid;
 
 use super::open;
+use super::recent::Recent;
 
 /// 256 MiB of perf map is a runtime gone wrong, or somebody who wants our memory.
 const MAX_SIZE: u64 = 256 << 20;
 
+/// The most processes that are remembered.
+const MAX_PROCESSES: usize = 4096;
+
 /// What is remembered of processes, since it cannot be asked for once they have ended.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct PerfMaps {
-    processes: HashMap<u32, Process>,
+    processes: Recent<u32, Process>,
+}
+
+impl Default for PerfMaps {
+    fn default() -> Self {
+        Self {
+            processes: Recent::new(MAX_PROCESSES),
+        }
+    }
 }
 
 /// How a process sees itself.

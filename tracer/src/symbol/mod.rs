@@ -14,6 +14,7 @@ mod jit;
 mod open;
 mod place;
 mod process;
+mod recent;
 mod supervisor;
 mod vdso;
 mod work;

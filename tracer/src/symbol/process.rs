@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::Usage;
+use crate::proc;
 use crate::worker::{Channel, Reply, Request};
 
 /// How long a worker whose socket is closed may take to end.
@@ -31,12 +32,18 @@ pub(super) enum Failure {
 }
 
 impl Process {
-    pub(super) fn start(command: &mut Command) -> io::Result<Self> {
+    /// Starts it. Somebody else may have the terminal to himself, so it writes nothing there: what
+    /// it says goes to the log, if there is one.
+    pub(super) fn start(command: &mut Command, log: Option<&File>) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
+        let log = match log {
+            Some(log) => Stdio::from(log.try_clone()?),
+            None => Stdio::null(),
+        };
         let child = command
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(log)
             // Ctrl-C in the terminal ends the measuring, not the naming of what was measured.
             .process_group(0)
             .spawn();
@@ -79,7 +86,7 @@ impl Process {
         // Fails only for a process that has ended already.
         drop(self.child.kill());
         let usage = Usage {
-            cpu: cpu_of(self.child.id()),
+            cpu: proc::cpu_time(self.child.id()).unwrap_or_default(),
             peak_kib: 0,
             crashes: 0,
         };
@@ -109,19 +116,4 @@ impl Process {
             crashes: 0,
         }
     }
-}
-
-/// User and system time of a process that has not been waited for.
-fn cpu_of(pid: u32) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // Fields are counted from the last parenthesis, since the name may hold some.
-    let ticks: u64 = stat.rsplit_once(") ").map_or(0, |(_, fields)| {
-        fields
-            .split(' ')
-            .skip(11)
-            .take(2)
-            .filter_map(|ticks| ticks.parse::<u64>().ok())
-            .sum()
-    });
-    Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second().max(1))
 }

@@ -11,6 +11,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -45,6 +47,8 @@ pub(super) struct Supervisor {
     hangup: UnixStream,
     answers: Sender<Vec<(FrameId, Answer)>>,
     worker: Option<Process>,
+    /// The PID of the worker that was started last, for others to see.
+    worker_pid: Arc<AtomicU32>,
     /// What this worker has open, the longest unused first.
     open: VecDeque<Subject>,
     /// Perf maps that have been found, the longest unused first.
@@ -59,24 +63,22 @@ impl Supervisor {
         settings: Settings,
         hangup: UnixStream,
         answers: Sender<Vec<(FrameId, Answer)>>,
+        worker_pid: Arc<AtomicU32>,
     ) -> io::Result<Self> {
-        let worker = Some(Process::start(&mut command)?);
+        let worker = Process::start(&mut command, settings.log.as_deref())?;
+        worker_pid.store(worker.pid(), Ordering::Relaxed);
         Ok(Self {
             command,
             settings,
             hangup,
             answers,
-            worker,
+            worker: Some(worker),
+            worker_pid,
             open: VecDeque::new(),
             maps: VecDeque::new(),
             crashed: HashSet::new(),
             used: Usage::default(),
         })
-    }
-
-    /// The worker's PID; 0 if there is none.
-    pub(super) fn worker_pid(&self) -> u32 {
-        self.worker.as_ref().map_or(0, Process::pid)
     }
 
     /// Works until there is no more work or nobody who wants it.
@@ -123,8 +125,11 @@ impl Supervisor {
     ) -> Result<Result<Reply, NoName>, HungUp> {
         let worker = match self.worker.take() {
             Some(worker) => worker,
-            None => match Process::start(&mut self.command) {
-                Ok(worker) => worker,
+            None => match Process::start(&mut self.command, self.settings.log.as_deref()) {
+                Ok(worker) => {
+                    self.worker_pid.store(worker.pid(), Ordering::Relaxed);
+                    worker
+                }
                 Err(_) => return Ok(Err(NoName::WorkerCrashed)),
             },
         };

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use rustix::fs::{FileType, Gid, Uid, fstat};
 use rustix::process::{
     DumpableBehavior, Resource, Rlimit, Signal, geteuid, set_dumpable_behavior,
     set_parent_process_death_signal, setrlimit,
@@ -11,7 +12,6 @@ use rustix::thread::{
     remove_capability_from_bounding_set, set_capabilities, set_no_new_privs, set_thread_groups,
     set_thread_res_gid, set_thread_res_uid,
 };
-use rustix::{fs::Gid, fs::Uid};
 
 /// The user and group that the kernel itself uses for "nobody".
 const NOBODY: u32 = 65534;
@@ -20,13 +20,16 @@ const NOBODY: u32 = 65534;
 /// for any amount. Mapped files do not count.
 const MAX_MEMORY: u64 = 2 << 30;
 
+/// What a worker may add to its log: a message is a few lines.
+const MAX_LOG: u64 = 1 << 20;
+
 /// Enters the sandbox. There is no way back.
 pub(super) fn enter() -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     // A mapped path must not keep the user's file system from being unmounted.
     std::env::set_current_dir("/")?;
     limit(Resource::Core, 0)?;
-    limit(Resource::Fsize, 0)?;
+    limit(Resource::Fsize, log_limit())?;
     limit(Resource::Data, MAX_MEMORY)?;
     set_no_new_privs(true)?;
 
@@ -57,6 +60,16 @@ pub(super) fn enter() -> io::Result<()> {
     // so it comes last.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     Ok(())
+}
+
+/// How large a file may become by writing: not at all, but for the log, if standard error is one.
+fn log_limit() -> u64 {
+    match fstat(io::stderr()) {
+        Ok(log) if FileType::from_raw_mode(log.st_mode) == FileType::RegularFile => {
+            log.st_size.unsigned_abs().saturating_add(MAX_LOG)
+        }
+        Ok(_) | Err(_) => 0,
+    }
 }
 
 fn become_nobody() -> io::Result<()> {

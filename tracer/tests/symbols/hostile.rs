@@ -4,6 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tracer::symbol::{NoName, Settings, Symbolizer};
@@ -146,6 +147,40 @@ fn a_worker_that_hangs_dies_or_raves_is_given_up() {
         assert!(began.elapsed() < Duration::from_secs(10));
         assert_eq!(symbolizer.finish().unwrap().crashes, 2);
     }
+}
+
+#[test]
+fn what_workers_say_goes_to_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    let log = File::options().create(true).append(true).open(&path);
+    let settings = Settings {
+        log: Some(Arc::new(log.unwrap())),
+        ..Settings::default()
+    };
+    let mut worker = Command::new("sh");
+    worker.args(["-c", "head -c 4 >/dev/null; echo why >&2"]);
+    let mut talkative = Symbolizer::start_with(worker, settings.clone()).unwrap();
+    let first = talkative.worker_pid();
+    let wants = [
+        Want::Kernel(1),
+        want(1, &std::env::current_exe().unwrap(), 0),
+    ];
+    ask(&mut talkative, &wants);
+    assert_ne!(talkative.worker_pid(), first);
+    assert_eq!(talkative.finish().unwrap().crashes, 2);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "why\nwhy\n");
+
+    // The true one may write there, and a little only.
+    let mut symbolizer = symbolizer(settings);
+    ask(&mut symbolizer, &[Want::Kernel(1)]);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", symbolizer.worker_pid()));
+    let limits = limits.unwrap();
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max file size"));
+    let most = line.and_then(|line| line.split_whitespace().nth(3)?.parse::<u64>().ok());
+    assert_eq!(most, Some((1 << 20) + 8), "{limits}");
 }
 
 #[test]
