@@ -247,7 +247,7 @@ fn cpu_list(text: &str) -> Result<CpuList, String> {
         .ok_or_else(|| "not a list of CPUs; try 0-3,8".to_owned())
 }
 
-/// `counts=16,ring=4096,kstacks=1,scratch=0`.
+/// `counts=16,ring=4096,kstacks=1,scratch=0,epoch=5`.
 fn shrink(text: &str) -> Result<Shrink, String> {
     let mut shrink = Shrink::default();
     for part in text.split(',') {
@@ -262,9 +262,10 @@ fn shrink(text: &str) -> Result<Shrink, String> {
             "ring" => &mut shrink.ring,
             "kstacks" => &mut shrink.kernel_stacks,
             "scratch" => &mut shrink.scratch,
+            "epoch" => &mut shrink.epoch,
             _ => {
                 return Err(format!(
-                    "no map '{name}'; there are counts, ring, kstacks, scratch"
+                    "no size '{name}'; there are counts, ring, kstacks, scratch, epoch"
                 ));
             }
         };

@@ -17,7 +17,7 @@ use crate::{
     kernel::{self, Meter},
     plan::{Failure, Status},
     profile::Profile,
-    source::{Collected, Collector, Cpu},
+    source::{Collected, Collector, Cpu, TICK},
 };
 
 /// Messages that may wait for the main thread.
@@ -91,7 +91,7 @@ impl Measuring {
     pub(super) fn start(cpu: Cpu, found: &mut Found, naming: Naming) -> Result<Self, Failure> {
         let (sender, messages) = sync_channel(BACKLOG);
         let interrupted = Interrupted::install()?;
-        let collector = Collector::start(cpu, found.interest.clone(), sender.clone())?;
+        let collector = Collector::start(cpu, found.interest.clone(), TICK, sender.clone())?;
         let started = Instant::now();
         let mut command = Command::None;
         if let Some(launched) = found.command.take() {
@@ -165,6 +165,8 @@ impl Measuring {
                     self.profile.apply(*batch);
                     self.meter = meter;
                 }
+                // Nobody has asked for it.
+                Ok(Message::Collected(Collected::Health(_))) => {}
                 Ok(Message::Collected(Collected::Failed(error))) => self.failure = Some(error),
                 Ok(Message::Collected(Collected::Done)) | Err(RecvTimeoutError::Disconnected) => {
                     return Ok(());

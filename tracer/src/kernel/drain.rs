@@ -4,11 +4,7 @@
 //! program that saw the old word still runs (a grace period), and then has the retired generation
 //! to itself: nothing is lost and nothing is counted twice.
 
-use std::{
-    collections::{HashMap, HashSet},
-    os::fd::BorrowedFd,
-    time::Duration,
-};
+use std::{collections::HashMap, os::fd::BorrowedFd, time::Duration};
 
 use aya::maps::{MapData, RingBuf};
 use tracer_common::{
@@ -18,7 +14,13 @@ use tracer_common::{
 };
 
 use super::{
-    Due, Error, Result, account::Account, grace::GracePeriod, object::Object, session::Meter, sys,
+    Due, Error, Result,
+    account::Account,
+    grace::GracePeriod,
+    known::{Known, Sent, Stacks},
+    object::Object,
+    session::Meter,
+    sys,
 };
 use crate::profile::{Batch, Comm, Fact, FactKind, Image, RawStack, Sample, StackKey, Truncation};
 
@@ -45,6 +47,17 @@ const RING_PAUSE: Duration = Duration::from_millis(1);
 /// Entries that one system call takes out of a map.
 const CHUNK: u32 = 1024;
 
+/// How much of the maps one drain found in use.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Found {
+    /// The generation's map of counts, and entries in it.
+    pub(super) counts: (&'static str, u64),
+    /// The generation's stack-trace map, and entries in it.
+    pub(super) kernel_stacks: (&'static str, u64),
+    /// Bytes of the ring.
+    pub(super) ring: u64,
+}
+
 /// What has to be known from one drain to the next.
 pub(super) struct Drain {
     ring: RingBuf<MapData>,
@@ -54,10 +67,11 @@ pub(super) struct Drain {
     possible_cpus: Vec<u32>,
     /// Frames that the kernel hands out of one of its stacks.
     kernel_frames: usize,
-    /// User stacks that have been handed on.
-    user_stacks: HashSet<u64>,
-    /// Kernel stacks that have been handed on, and how many frames each has.
-    kernel_depths: HashMap<StackKey, usize>,
+    /// Stacks that have been handed on.
+    known: Known,
+    sent: Sent,
+    /// What the last drain found in the maps.
+    found: Found,
     account: Account,
 }
 
@@ -67,6 +81,7 @@ impl Drain {
         hash_seed: u64,
         idle_wanted: bool,
         possible_cpus: Vec<u32>,
+        epoch: Option<u32>,
     ) -> Result<Self> {
         Ok(Self {
             ring: object.ring()?,
@@ -76,8 +91,9 @@ impl Drain {
             hash_seed,
             possible_cpus,
             kernel_frames: object.kernel_frames(),
-            user_stacks: HashSet::new(),
-            kernel_depths: HashMap::new(),
+            known: Known::new(epoch),
+            sent: Sent::new(object)?,
+            found: Found::default(),
             account: Account::new(idle_wanted),
         })
     }
@@ -103,6 +119,7 @@ impl Drain {
         self.grace_period
             .wait()
             .map_err(|error| Error::from_os("wait for a grace period", error))?;
+        self.known.begin_drain(&self.sent);
 
         let maps = &MAPS[retired as usize];
         let mut drained: Vec<(SampleKey, u64)> = Vec::new();
@@ -117,6 +134,8 @@ impl Drain {
         let counters = self.take_counters(object, retired)?;
         self.read_stacks_of(&drained, batch);
         let kernel_stacks = self.take_kernel_stacks(object.map(maps.kernel_stacks)?, batch)?;
+        self.found.counts = (maps.counts, drained.len() as u64);
+        self.found.kernel_stacks = (maps.kernel_stacks, kernel_stacks.len() as u64);
         for (key, weight) in drained {
             let kernel = match key.kernel_kind() {
                 KERNEL_MAP => kernel_stacks.get(&(key.kernel as u32)).copied(),
@@ -127,10 +146,11 @@ impl Drain {
                 &key,
                 weight,
                 kernel,
-                &self.kernel_depths,
+                &self.known.kernel,
                 self.kernel_frames,
             ));
         }
+        self.known.end_drain(batch);
         let counted = self.possible_cpus.iter().copied().zip(counters);
         batch.ledger = self
             .account
@@ -158,12 +178,16 @@ impl Drain {
     /// Reads the ring until the stacks of all these keys have come. The ring is read in order, so a
     /// record that a program of the new generation is writing hides those behind it for a moment.
     fn read_stacks_of(&mut self, keys: &[(SampleKey, u64)], batch: &mut Batch) {
-        for _ in 0..RING_ATTEMPTS {
-            self.read_ring(batch);
+        for attempt in 0..RING_ATTEMPTS {
+            let bytes = self.read_ring(batch);
+            if attempt == 0 {
+                self.found.ring = bytes;
+            }
+            let known = &self.known;
             let missing = |(key, _): &(SampleKey, u64)| {
-                (key.user_end() != USER_NONE && !self.user_stacks.contains(&key.user))
+                (key.user_end() != USER_NONE && !known.has_arrived(&known.user, StackKey(key.user)))
                     || (key.kernel_kind() == KERNEL_HASHED
-                        && !self.kernel_depths.contains_key(&StackKey(key.kernel)))
+                        && !known.has_arrived(&known.kernel, StackKey(key.kernel)))
             };
             if !keys.iter().any(missing) {
                 return;
@@ -172,8 +196,12 @@ impl Drain {
         }
     }
 
-    fn read_ring(&mut self, batch: &mut Batch) {
+    /// Reads the ring to its end; how many bytes of it were in use.
+    fn read_ring(&mut self, batch: &mut Batch) -> u64 {
+        let mut bytes = 0;
         while let Some(record) = self.ring.next() {
+            // A header, and records begin at multiples of 8 (`bpf_ringbuf_reserve`).
+            bytes += 8 + record.len().next_multiple_of(8) as u64;
             let Some(kind) = u32::read(&record) else {
                 continue;
             };
@@ -192,9 +220,9 @@ impl Drain {
                         addresses,
                     };
                     if kind == RECORD_KERNEL_STACK {
-                        remember(&mut self.kernel_depths, stack, batch);
-                    } else if self.user_stacks.insert(header.hash) {
-                        batch.user_stacks.push(stack);
+                        hand_on(&mut self.known.kernel, stack, &mut batch.kernel_stacks);
+                    } else {
+                        hand_on(&mut self.known.user, stack, &mut batch.user_stacks);
                     }
                 }
                 RECORD_EXEC | RECORD_EXIT => {
@@ -206,6 +234,17 @@ impl Drain {
                 _ => {}
             }
         }
+        bytes
+    }
+
+    /// What the last drain found in use.
+    pub(super) fn found(&self) -> Found {
+        self.found
+    }
+
+    /// Slots of the table of stacks sent that are taken.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.used()
     }
 
     /// Empties a stack-trace map: the stack of each identifier.
@@ -229,23 +268,20 @@ impl Drain {
                 .iter()
                 .fold(self.hash_seed, |hash, address| mix(hash, *address));
             stacks.insert(u32::from_ne_bytes(id), StackKey(hash));
-            remember(
-                &mut self.kernel_depths,
-                RawStack {
-                    id: StackKey(hash),
-                    addresses,
-                },
-                batch,
-            );
+            let stack = RawStack {
+                id: StackKey(hash),
+                addresses,
+            };
+            hand_on(&mut self.known.kernel, stack, &mut batch.kernel_stacks);
         }
         Ok(stacks)
     }
 }
 
-/// Hands a kernel stack on, unless it has been.
-fn remember(sent: &mut HashMap<StackKey, usize>, stack: RawStack, batch: &mut Batch) {
-    if sent.insert(stack.id, stack.addresses.len()).is_none() {
-        batch.kernel_stacks.push(stack);
+/// Hands a stack on, unless it has been.
+fn hand_on(known: &mut Stacks, stack: RawStack, to: &mut Vec<RawStack>) {
+    if known.enter(stack.id, stack.addresses.len()) {
+        to.push(stack);
     }
 }
 
@@ -275,13 +311,12 @@ fn sample(
     key: &SampleKey,
     weight: u64,
     kernel: Option<StackKey>,
-    kernel_depths: &HashMap<StackKey, usize>,
+    kernel_stacks: &Stacks,
     kernel_frames: usize,
 ) -> Sample {
     let end = key.user_end();
     let kernel_depth = kernel
-        .and_then(|stack| kernel_depths.get(&stack))
-        .copied()
+        .and_then(|stack| kernel_stacks.frames(stack))
         .unwrap_or(0);
     let truncated = match end {
         _ if key.kernel_kind() == KERNEL_FAILED => Some(Truncation::KernelUnreadable),

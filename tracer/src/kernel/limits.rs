@@ -1,4 +1,4 @@
-//! Sizes of the maps, and how tests make them small.
+//! Sizes of the maps and the length of what repeats, and how tests make them small.
 
 /// Sizes of what can fill up; `None`: as the object has it. A hidden flag sets them, so that tests
 /// see every kind of loss happen.
@@ -12,6 +12,8 @@ pub struct Shrink {
     pub kernel_stacks: Option<u32>,
     /// Scratch slots per CPU.
     pub scratch: Option<u32>,
+    /// Drains after which stacks that are no longer seen are forgotten, instead of a time.
+    pub epoch: Option<u32>,
 }
 
 impl Shrink {

@@ -8,7 +8,10 @@ mod btf;
 mod drain;
 mod error;
 mod grace;
+mod health;
+mod known;
 mod limits;
+mod mapped;
 mod object;
 mod perf;
 mod session;
@@ -17,6 +20,7 @@ mod sys;
 
 pub use account::Due;
 pub use error::{Error, Result};
+pub use health::{Health, MapFill, ProgramRuns};
 pub use limits::Shrink;
 pub use perf::{Event, Ticks};
 pub use session::{Meter, Session, SessionOptions, Target};

@@ -31,12 +31,24 @@ const FACTS: [(&str, &str, &str); 7] = [
     ("SIGNAL_LIVE", "signal_struct", "live"),
 ];
 
+/// The map of stacks that have been sent, which is cleared through memory.
+pub(super) const SENT: &str = "SENT";
+/// `BPF_F_MMAPABLE` (Linux 5.5).
+const MMAPABLE: u32 = 1 << 10;
+
 /// The object: its maps are in the kernel, its programs are not until they are asked for.
 pub(super) struct Object {
     parsed: aya_obj::Object,
     btf: Option<OwnedFd>,
-    maps: HashMap<String, OwnedFd>,
+    maps: HashMap<String, LoadedMap>,
+    /// Programs that are in the kernel.
+    programs: Vec<(&'static str, OwnedFd)>,
     kernel_frames: usize,
+}
+
+struct LoadedMap {
+    fd: OwnedFd,
+    entries: u32,
 }
 
 impl Object {
@@ -76,8 +88,9 @@ impl Object {
         let kernel_frames = kernel_frames();
         let mut maps = HashMap::new();
         for (name, map) in &parsed.maps {
-            let count = sizes.entries(name).unwrap_or(map.max_entries());
-            maps.insert(name.clone(), create(name, map, count, kernel_frames)?);
+            let entries = sizes.entries(name).unwrap_or(map.max_entries());
+            let fd = create(name, map, entries, kernel_frames)?;
+            maps.insert(name.clone(), LoadedMap { fd, entries });
         }
         let code: HashSet<usize> = parsed
             .functions
@@ -87,7 +100,7 @@ impl Object {
         let descriptions = parsed.maps.clone();
         let descriptors = descriptions
             .iter()
-            .filter_map(|(name, map)| Some((name.as_str(), maps.get(name)?.as_raw_fd(), map)));
+            .filter_map(|(name, map)| Some((name.as_str(), maps.get(name)?.fd.as_raw_fd(), map)));
         parsed.relocate_maps(descriptors, &code).map_err(unusable)?;
         parsed.relocate_calls(&code).map_err(unusable)?;
         parsed.sanitize_functions(features);
@@ -95,6 +108,7 @@ impl Object {
             parsed,
             btf,
             maps,
+            programs: Vec::new(),
             kernel_frames,
         })
     }
@@ -103,8 +117,13 @@ impl Object {
     pub(super) fn map(&self, name: &'static str) -> Result<BorrowedFd<'_>> {
         self.maps
             .get(name)
-            .map(|map| map.as_fd())
+            .map(|map| map.fd.as_fd())
             .ok_or_else(|| unusable(name))
+    }
+
+    /// How many entries a map has room for; bytes, if it is the ring.
+    pub(super) fn capacity(&self, name: &'static str) -> u64 {
+        self.maps.get(name).map_or(0, |map| map.entries.into())
     }
 
     /// Frames that the kernel hands out of one of its stacks.
@@ -122,8 +141,24 @@ impl Object {
         RingBuf::try_from(Map::RingBuf(data)).map_err(unusable)
     }
 
-    /// Loads a program.
-    pub(super) fn program(&self, name: &'static str) -> Result<OwnedFd> {
+    /// Loads a program; it stays in the kernel for as long as the object does.
+    pub(super) fn program(&mut self, name: &'static str) -> Result<BorrowedFd<'_>> {
+        let index = match self.programs.iter().position(|(loaded, _)| *loaded == name) {
+            Some(index) => index,
+            None => {
+                self.programs.push((name, self.load_program(name)?));
+                self.programs.len() - 1
+            }
+        };
+        Ok(self.programs[index].1.as_fd())
+    }
+
+    /// The programs that have been loaded.
+    pub(super) fn programs(&self) -> &[(&'static str, OwnedFd)] {
+        &self.programs
+    }
+
+    fn load_program(&self, name: &'static str) -> Result<OwnedFd> {
         let program = self
             .parsed
             .programs
@@ -181,7 +216,7 @@ fn create(name: &str, map: &aya_obj::Map, entries: u32, kernel_frames: usize) ->
         map.value_size()
     };
     let mut shape = sys::MapShape::new(map.map_type(), map.key_size(), value_size, entries);
-    shape.flags = map.map_flags();
+    shape.flags = map.map_flags() | if name == SENT { MMAPABLE } else { 0 };
     let fd =
         sys::map_create(name, &shape).map_err(|error| Error::from_os("create a BPF map", error))?;
     if !map.data().is_empty() {

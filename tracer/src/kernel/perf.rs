@@ -59,7 +59,7 @@ pub struct Ticks {
 impl Ticks {
     /// Opens the events, disabled, with a program of the object at each tick.
     pub fn open(
-        session: &Session,
+        session: &mut Session,
         program: &'static str,
         event: Event,
         hertz: u32,
@@ -86,7 +86,7 @@ impl Ticks {
                     }
                     _ => Error::from_os("open a perf event", error),
                 })?;
-            sys::perf_set_program(opened.as_fd(), program.as_fd())
+            sys::perf_set_program(opened.as_fd(), program)
                 .map_err(|error| Error::from_os("attach a program to a perf event", error))?;
             per_cpu.push((*cpu, File::from(opened)));
         }

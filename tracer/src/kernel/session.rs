@@ -1,14 +1,21 @@
 //! What all sources share: the object in the kernel, who is measured, what happens to processes, and
 //! the drain.
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use tracer_common::{
     Config, FLAG_FOLLOW, FLAG_IDLE, Plain as _, SCRATCH_SLOTS, TARGET_ALL, TARGET_CGROUP,
     TARGET_PROCESSES, TARGET_THREADS,
 };
 
-use super::{Due, Error, Result, Shrink, drain::Drain, object::Object, sideband::Sideband, sys};
+use super::{
+    Due, Error, Health, Result, Shrink,
+    drain::Drain,
+    health::{self, Watch},
+    object::Object,
+    sideband::Sideband,
+    sys,
+};
 use crate::{
     proc,
     profile::{Batch, Fact},
@@ -73,6 +80,8 @@ pub struct Session {
     drain: Drain,
     sideband: Sideband,
     _links: Vec<OwnedFd>,
+    config: Config,
+    watch: Watch,
     meter: Meter,
     slice_start_ns: u64,
 }
@@ -90,13 +99,13 @@ impl Session {
             ring: options.shrink.ring.or(Some((room * 64).max(1 << 20))),
             ..options.shrink
         };
-        let object = Object::load(&sizes)?;
+        let mut object = Object::load(&sizes)?;
         let hash_seed = random()?;
-        configure(&object, options, hash_seed)?;
+        let config = configure(&object, options, hash_seed)?;
         let mut links = Vec::new();
         let mut attach = |program, tracepoint| {
             let program = object.program(program)?;
-            let link = sys::raw_tracepoint_open(tracepoint, program.as_fd())
+            let link = sys::raw_tracepoint_open(tracepoint, program)
                 .map_err(|error| Error::from_os("attach to a tracepoint", error))?;
             links.push(link);
             Ok(())
@@ -110,19 +119,27 @@ impl Session {
         // Processes move between CPUs, so all are watched, whichever are sampled.
         let (online, possible) = (cpus("online")?, cpus("possible")?);
         let sideband = sideband(&online)?;
-        let drain = Drain::new(&object, hash_seed, options.idle, possible)?;
+        let drain = Drain::new(
+            &object,
+            hash_seed,
+            options.idle,
+            possible,
+            options.shrink.epoch,
+        )?;
         Ok(Self {
             object,
             drain,
             sideband,
             _links: links,
+            config,
+            watch: Watch::No,
             meter: Meter::default(),
             slice_start_ns: proc::monotonic_ns(),
         })
     }
 
     /// Loads a program of the object.
-    pub(super) fn program(&self, name: &'static str) -> Result<OwnedFd> {
+    pub(super) fn program(&mut self, name: &'static str) -> Result<BorrowedFd<'_>> {
         self.object.program(name)
     }
 
@@ -156,9 +173,31 @@ impl Session {
     pub fn meter(&self) -> Meter {
         self.meter
     }
+
+    /// The process that names symbols is another one now: it is left out instead.
+    pub fn set_worker(&mut self, pid: u32) -> Result<()> {
+        self.config.worker_tgid = pid;
+        write_config(&self.object, &self.config)
+    }
+
+    /// Whether runs of the programs are counted. The kernel then counts those of all programs on
+    /// the machine, which costs each a little: only while somebody looks.
+    pub fn watch(&mut self, wanted: bool) {
+        if wanted && !self.watch.has_begun() {
+            self.watch = Watch::begin(&self.object);
+        } else if !wanted {
+            self.watch = Watch::No;
+        }
+    }
+
+    /// How full the maps were in the last drain, and what the programs have done since they are
+    /// watched.
+    pub fn health(&self) -> Health {
+        health::health(&self.object, &self.drain, &self.watch)
+    }
 }
 
-fn configure(object: &Object, options: &SessionOptions, hash_seed: u64) -> Result<()> {
+fn configure(object: &Object, options: &SessionOptions, hash_seed: u64) -> Result<Config> {
     let (target, cgroup, cgroup_level) = match &options.target {
         Target::All => (TARGET_ALL, 0, 0),
         Target::Processes(_) => (TARGET_PROCESSES, 0, 0),
@@ -182,20 +221,31 @@ fn configure(object: &Object, options: &SessionOptions, hash_seed: u64) -> Resul
         reserved: 0,
         hash_seed,
     };
-    let write = |map, key: &[u8], value: &[u8]| {
-        sys::map_update(object.map(map)?, key, value)
-            .map_err(|error| Error::from_os("write settings", error))
-    };
-    write("CONFIG", &0u32.to_ne_bytes(), config.bytes())?;
+    write_config(object, &config)?;
     if let Target::Processes(tasks) | Target::Threads(tasks) = &options.target {
         // `/proc` shifts start times in a time namespace, the programs' clock is not shifted.
         let shift = proc::boot_time_shift_ticks();
         for (number, ticks) in tasks {
             let ticks = ticks.saturating_add_signed(-shift);
-            write("TARGETS", &number.to_ne_bytes(), &ticks.to_ne_bytes())?;
+            write(
+                object,
+                "TARGETS",
+                &number.to_ne_bytes(),
+                &ticks.to_ne_bytes(),
+            )?;
         }
     }
-    Ok(())
+    Ok(config)
+}
+
+/// Programs may run meanwhile: what stays the same is read as it was.
+fn write_config(object: &Object, config: &Config) -> Result<()> {
+    write(object, "CONFIG", &0u32.to_ne_bytes(), config.bytes())
+}
+
+fn write(object: &Object, map: &'static str, key: &[u8], value: &[u8]) -> Result<()> {
+    sys::map_update(object.map(map)?, key, value)
+        .map_err(|error| Error::from_os("write settings", error))
 }
 
 fn cpus(list: &str) -> Result<Vec<u32>> {

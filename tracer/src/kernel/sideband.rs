@@ -6,12 +6,11 @@
 //! perf_event_mmap_page` and the record descriptions in `include/uapi/linux/perf_event.h`.
 
 use std::{
-    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
-    ptr::NonNull,
+    os::fd::{AsFd as _, OwnedFd},
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use super::{Error, Result, sys};
+use super::{Error, Result, mapped::Mapped, sys};
 use crate::profile::{Dso, Fact, FactKind, Mapping};
 
 const SOFTWARE: u32 = 1;
@@ -85,37 +84,19 @@ impl Sideband {
 /// A mapped ring buffer of a perf event.
 struct Ring {
     _event: OwnedFd,
-    base: NonNull<u8>,
-    mapped: usize,
+    mapped: Mapped,
     data: usize,
     size: usize,
     record: Vec<u8>,
 }
 
-// SAFETY: the mapping belongs to this value alone.
-unsafe impl Send for Ring {}
-
 impl Ring {
     fn map(event: OwnedFd, bytes: usize) -> Result<Self> {
         let page = rustix::param::page_size();
-        let mapped = page + bytes;
-        // SAFETY: a new mapping at an address of the kernel's choice.
-        let base = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                mapped,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED,
-                event.as_fd().as_raw_fd(),
-                0,
-            )
-        };
-        let base = NonNull::new(base.cast::<u8>())
-            .filter(|base| base.as_ptr().cast() != libc::MAP_FAILED)
-            .ok_or_else(|| Error::from_os("map a perf ring", std::io::Error::last_os_error()))?;
+        let mapped = Mapped::new(event.as_fd(), page + bytes)
+            .map_err(|error| Error::from_os("map a perf ring", error))?;
         Ok(Self {
             _event: event,
-            base,
             mapped,
             data: page,
             size: bytes,
@@ -124,23 +105,16 @@ impl Ring {
     }
 
     fn position(&self, at: usize) -> &AtomicU64 {
-        // SAFETY: both positions are aligned words in the first page of the mapping, which lives
-        // as long as `self`; the kernel accesses them atomically too.
-        unsafe { AtomicU64::from_ptr(self.base.as_ptr().add(at).cast()) }
+        &self.mapped.words(at, 1)[0]
     }
 
-    /// Copies `len` bytes at `position` out of the ring.
+    /// Copies what is at `position` out of the ring: between tail and head the kernel does not
+    /// write.
     fn copy(&self, position: u64, to: &mut [u8]) {
         let offset = position as usize & (self.size - 1);
-        let first = to.len().min(self.size - offset);
-        // SAFETY: both pieces lie within the data area of the mapping, and the kernel does not
-        // write what lies between tail and head.
-        unsafe {
-            let data = self.base.as_ptr().add(self.data);
-            data.add(offset)
-                .copy_to_nonoverlapping(to.as_mut_ptr(), first);
-            data.copy_to_nonoverlapping(to.as_mut_ptr().add(first), to.len() - first);
-        }
+        let (first, rest) = to.split_at_mut(to.len().min(self.size - offset));
+        self.mapped.copy(self.data + offset, first);
+        self.mapped.copy(self.data, rest);
     }
 
     fn read(&mut self, mut each: impl FnMut(&[u8])) {
@@ -163,13 +137,6 @@ impl Ring {
         }
         self.record = record;
         self.position(DATA_TAIL).store(tail, Ordering::Release);
-    }
-}
-
-impl Drop for Ring {
-    fn drop(&mut self) {
-        // SAFETY: the mapping was made with this size and nothing refers to it any more.
-        unsafe { libc::munmap(self.base.as_ptr().cast(), self.mapped) };
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
 };
 
-use aya_obj::generated::{bpf_attr, bpf_cmd, perf_event_attr};
+use aya_obj::generated::{bpf_attr, bpf_cmd, bpf_prog_info, bpf_stats_type, perf_event_attr};
 use tracer_common::Plain;
 
 fn bpf(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<i64> {
@@ -251,6 +251,37 @@ pub(super) fn raw_tracepoint_open(name: &CStr, program: BorrowedFd<'_>) -> io::R
     attr.raw_tracepoint.name = name.as_ptr() as u64;
     attr.raw_tracepoint.prog_fd = raw(program);
     new_fd(bpf(bpf_cmd::BPF_RAW_TRACEPOINT_OPEN, &mut attr)?)
+}
+
+/// Has the kernel count runs and time of all programs while the descriptor is open (Linux 5.8).
+pub(super) fn count_runs() -> io::Result<OwnedFd> {
+    let mut attr = zeroed();
+    attr.enable_stats.type_ = bpf_stats_type::BPF_STATS_RUN_TIME as u32;
+    new_fd(bpf(bpf_cmd::BPF_ENABLE_STATS, &mut attr)?)
+}
+
+/// What a program has done while it was counted.
+#[derive(Clone, Copy, Default)]
+pub(super) struct ProgramStatistics {
+    pub(super) runs: u64,
+    pub(super) time_ns: u64,
+    pub(super) misses: u64,
+}
+
+/// Reads a program's statistics. Kernels without one of them (misses: before 5.12) leave it 0.
+pub(super) fn program_statistics(program: BorrowedFd<'_>) -> io::Result<ProgramStatistics> {
+    // SAFETY: a structure of plain integers, which asks for nothing where it is zero.
+    let mut info: bpf_prog_info = unsafe { std::mem::zeroed() };
+    let mut attr = zeroed();
+    attr.info.bpf_fd = raw(program);
+    attr.info.info_len = size_of::<bpf_prog_info>() as u32;
+    attr.info.info = address_mut(&mut info);
+    bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr)?;
+    Ok(ProgramStatistics {
+        runs: info.run_cnt,
+        time_ns: info.run_time_ns,
+        misses: info.recursion_misses,
+    })
 }
 
 /// Opens a perf event for everything that runs on one CPU.

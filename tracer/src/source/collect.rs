@@ -4,21 +4,22 @@
 //! into it: collecting neither blocks nor drops.
 
 use std::{
-    collections::HashSet,
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use super::Cpu;
+use super::{
+    Cpu,
+    mappings::{Interest, Mappings},
+};
 use crate::{
-    kernel::{self, Meter},
-    proc,
-    profile::{Batch, Fact, FactKind},
+    kernel::{self, Health, Meter},
+    profile::{Batch, Fact},
 };
 
-/// Time between two drains.
-const TICK: Duration = Duration::from_millis(250);
+/// Time between two drains, if nothing speaks for another.
+pub const TICK: Duration = Duration::from_millis(250);
 /// Time to the first one: processes that are about to end still have their mappings.
 const FIRST_TICK: Duration = Duration::from_millis(100);
 
@@ -27,6 +28,9 @@ const FIRST_TICK: Duration = Duration::from_millis(100);
 pub enum Collected {
     /// A batch, and what the measuring has cost so far.
     Batch(Box<Batch>, Meter),
+    /// How maps and programs are doing: behind each batch, while it is watched and the channel has
+    /// room.
+    Health(Box<Health>),
     /// Collecting ended early.
     Failed(kernel::Error),
     /// Collecting ended; nothing follows.
@@ -37,47 +41,78 @@ pub enum Collected {
 pub trait Message: From<Collected> + TryInto<Collected> + Send + 'static {}
 impl<M: From<Collected> + TryInto<Collected> + Send + 'static> Message for M {}
 
-/// Whose mappings are wanted.
-#[derive(Clone, Debug)]
-pub enum Interest {
-    /// Everybody's, once sampled.
-    Sampled,
-    /// These processes' and their descendants', from the start.
-    Processes(HashSet<u32>),
-}
-
 /// A running collector.
 pub struct Collector {
-    stop: std::sync::mpsc::Sender<()>,
+    commands: Sender<Command>,
     thread: JoinHandle<()>,
 }
 
+/// What the collector is told while it runs.
+enum Command {
+    /// Collect once more, and end.
+    Stop,
+    /// Whether [`Collected::Health`] is wanted.
+    Watch(bool),
+    /// The process that names symbols is another one now.
+    Worker(u32),
+}
+
 impl Collector {
-    /// Starts sampling, and a thread that collects into `to`.
+    /// Starts sampling, and a thread that collects into `to` once a `tick`.
     pub fn start<M: Message>(
         mut source: Cpu,
         interest: Interest,
+        tick: Duration,
         to: SyncSender<M>,
     ) -> kernel::Result<Self> {
         let mut mappings = Mappings::new(interest);
         let mut facts = Vec::new();
         mappings.read_initial(&mut facts);
         source.start()?;
-        let (stop, stopped) = channel();
-        let thread = std::thread::spawn(move || {
-            let mut outlet = Outlet { to, waiting: None };
-            if let Err(error) = run(&mut source, &mut mappings, facts, &stopped, &mut outlet) {
-                outlet.finish(Some(Collected::Failed(error)));
+        let (commands, told) = channel();
+        let collect = move || {
+            let mut collecting = Collecting {
+                source,
+                mappings,
+                watched: false,
+                outlet: Outlet { to, waiting: None },
+            };
+            let failed = collecting.run(facts, tick, &told).err();
+            if let Some(error) = failed {
+                collecting.outlet.finish(Some(Collected::Failed(error)));
             }
-            outlet.finish(None);
-        });
-        Ok(Self { stop, thread })
+            collecting.outlet.finish(None);
+        };
+        let thread = std::thread::Builder::new()
+            .name("collector".to_owned())
+            .spawn(collect)
+            .map_err(|source| kernel::Error::Os {
+                what: "start a thread",
+                source,
+            })?;
+        Ok(Self { commands, thread })
     }
 
     /// Ends the sampling; the last batch follows, then [`Collected::Done`].
     pub fn stop(&self) {
+        self.tell(Command::Stop);
+    }
+
+    /// Whether [`Collected::Health`] is wanted, from the next drain on. It has a cost: programs'
+    /// runs are counted, all over the machine.
+    pub fn watch(&self, wanted: bool) {
+        self.tell(Command::Watch(wanted));
+    }
+
+    /// The process that names symbols is another one now: it is left out of the measurement
+    /// instead of the one before.
+    pub fn set_worker(&self, pid: u32) {
+        self.tell(Command::Worker(pid));
+    }
+
+    fn tell(&self, command: Command) {
         // Fails if it has ended by itself.
-        _ = self.stop.send(());
+        _ = self.commands.send(command);
     }
 
     /// Waits for the end, after [`Collected::Done`]: everything is detached then.
@@ -87,27 +122,50 @@ impl Collector {
     }
 }
 
-fn run<M: Message>(
-    source: &mut Cpu,
-    mappings: &mut Mappings,
-    mut early: Vec<Fact>,
-    stopped: &Receiver<()>,
-    outlet: &mut Outlet<M>,
-) -> kernel::Result<()> {
-    let mut wait = FIRST_TICK;
-    loop {
-        let stop = !matches!(stopped.recv_timeout(wait), Err(RecvTimeoutError::Timeout));
-        if stop {
-            source.stop()?;
+/// What the collector's thread has.
+struct Collecting<M> {
+    source: Cpu,
+    mappings: Mappings,
+    watched: bool,
+    outlet: Outlet<M>,
+}
+
+impl<M: Message> Collecting<M> {
+    /// Drains until it is told to stop, or nobody is left who could tell.
+    fn run(
+        &mut self,
+        mut early: Vec<Fact>,
+        tick: Duration,
+        told: &Receiver<Command>,
+    ) -> kernel::Result<()> {
+        let mut due = Instant::now() + FIRST_TICK.min(tick);
+        loop {
+            let stop = loop {
+                match told.recv_timeout(due.saturating_duration_since(Instant::now())) {
+                    Ok(Command::Watch(wanted)) => {
+                        self.watched = wanted;
+                        self.source.watch(wanted);
+                    }
+                    Ok(Command::Worker(pid)) => self.source.set_worker(pid)?,
+                    Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => break true,
+                    Err(RecvTimeoutError::Timeout) => break false,
+                }
+            };
+            if stop {
+                self.source.stop()?;
+            }
+            let mut batch = self.source.drain()?;
+            batch.facts.append(&mut early);
+            self.mappings.complete(&mut batch, &mut self.source);
+            self.outlet.put(batch, self.source.meter());
+            if self.watched {
+                self.outlet.tell(self.source.health());
+            }
+            if stop {
+                return Ok(());
+            }
+            due = Instant::now() + tick;
         }
-        let mut batch = source.drain()?;
-        batch.facts.append(&mut early);
-        mappings.complete(&mut batch, source);
-        outlet.put(batch, source.meter());
-        if stop {
-            return Ok(());
-        }
-        wait = TICK;
     }
 }
 
@@ -136,6 +194,12 @@ impl<M: Message> Outlet<M> {
         }
     }
 
+    /// Hands on what the next drain will replace, if there is room.
+    fn tell(&self, health: Health) {
+        // A receiver that is gone or late misses nothing that it will not hear again.
+        _ = self.to.try_send(Collected::Health(Box::new(health)).into());
+    }
+
     /// Hands on what waits, then an error if there is one, then the end. Blocks, for nothing is
     /// being measured any more.
     fn finish(&mut self, last: Option<Collected>) {
@@ -148,115 +212,6 @@ impl<M: Message> Outlet<M> {
             if self.to.send(message.into()).is_err() {
                 return;
             }
-        }
-    }
-}
-
-/// Which processes' mappings are known: those that were there before the measuring are read from
-/// `/proc` when they first matter; what has happened since is in the facts.
-struct Mappings {
-    interest: Interest,
-    known: HashSet<u32>,
-}
-
-impl Mappings {
-    fn new(interest: Interest) -> Self {
-        Self {
-            interest,
-            known: HashSet::new(),
-        }
-    }
-
-    /// The mappings of the processes that are named, before anything is sampled.
-    fn read_initial(&mut self, facts: &mut Vec<Fact>) {
-        if let Interest::Processes(named) = &self.interest {
-            for pid in named.clone() {
-                facts.push(self.read(pid));
-            }
-        }
-    }
-
-    /// Adds the mappings of processes that appear for the first time, and puts the facts in order.
-    fn complete(&mut self, batch: &mut Batch, source: &mut Cpu) {
-        batch.facts.sort_by_key(|fact| fact.time_ns);
-        let mut wanted = Vec::new();
-        let mut ended = Vec::new();
-        for fact in &batch.facts {
-            match &fact.kind {
-                FactKind::Fork { parent } => {
-                    if self.interested_in_child(fact.pid, *parent) && !self.known.contains(parent) {
-                        wanted.push(*parent);
-                    }
-                    self.known.insert(fact.pid);
-                }
-                FactKind::Exec => {
-                    self.known.insert(fact.pid);
-                }
-                FactKind::Exit => ended.push(fact.pid),
-                FactKind::Image(_)
-                | FactKind::Map(_)
-                | FactKind::Snapshot(_)
-                | FactKind::Unreadable => {}
-            }
-        }
-        for sample in &batch.samples {
-            if sample.user.is_some() && !self.known.contains(&sample.image.pid) {
-                wanted.push(sample.image.pid);
-            }
-        }
-        wanted.sort_unstable();
-        wanted.dedup();
-        if !wanted.is_empty() {
-            let read: Vec<Fact> = wanted.into_iter().map(|pid| self.read(pid)).collect();
-            // What a process execed while its mappings were read may not be what was sampled.
-            let mut since = Vec::new();
-            source.read_facts(&mut since);
-            for mut fact in read {
-                if since
-                    .iter()
-                    .any(|new| new.pid == fact.pid && new.kind == FactKind::Exec)
-                {
-                    fact.kind = FactKind::Unreadable;
-                }
-                batch.facts.push(fact);
-            }
-            batch.facts.append(&mut since);
-            batch.facts.sort_by_key(|fact| fact.time_ns);
-        }
-        for pid in ended {
-            self.known.remove(&pid);
-        }
-        if let Interest::Processes(named) = &self.interest {
-            batch.facts.retain(|fact| named.contains(&fact.pid));
-        }
-    }
-
-    /// A process whose parent is of interest is too, from then on.
-    fn interested_in_child(&mut self, child: u32, parent: u32) -> bool {
-        match &mut self.interest {
-            Interest::Sampled => true,
-            Interest::Processes(named) => {
-                let interested = named.contains(&parent);
-                if interested {
-                    named.insert(child);
-                }
-                interested
-            }
-        }
-    }
-
-    /// The mappings that a process has had since before the measuring began, so at time 0.
-    fn read(&mut self, pid: u32) -> Fact {
-        self.known.insert(pid);
-        let kind = match proc::executable_mappings(pid) {
-            // A process that is ending has a maps file, but an empty one.
-            Ok(mappings) if !mappings.is_empty() => FactKind::Snapshot(mappings),
-            Ok(_) | Err(_) => FactKind::Unreadable,
-        };
-        Fact {
-            time_ns: 0,
-            pid,
-            kind,
         }
     }
 }

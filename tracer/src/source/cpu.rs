@@ -2,7 +2,7 @@
 
 use super::Spec;
 use crate::{
-    kernel::{Error, Event, Meter, Result, Session, SessionOptions, Ticks},
+    kernel::{Error, Event, Health, Meter, Result, Session, SessionOptions, Ticks},
     proc,
     profile::{Batch, Fact},
 };
@@ -44,9 +44,9 @@ impl Cpu {
                 running,
             });
         }
-        let session = Session::open(session)?;
+        let mut session = Session::open(session)?;
         let CpuOptions { event, hertz, cpus } = options;
-        let ticks = Ticks::open(&session, "cpu_sample", *event, *hertz, cpus)?;
+        let ticks = Ticks::open(&mut session, "cpu_sample", *event, *hertz, cpus)?;
         Ok(Self {
             session,
             ticks,
@@ -80,6 +80,21 @@ impl Cpu {
     /// What has happened to processes since the last call.
     pub fn read_facts(&mut self, facts: &mut Vec<Fact>) {
         self.session.read_facts(facts);
+    }
+
+    /// The process that names symbols is another one now: it is left out instead.
+    pub fn set_worker(&mut self, pid: u32) -> Result<()> {
+        self.session.set_worker(pid)
+    }
+
+    /// Whether runs of the programs are counted, for [`Self::health`].
+    pub fn watch(&mut self, wanted: bool) {
+        self.session.watch(wanted);
+    }
+
+    /// How the maps and programs are doing, as of the last drain.
+    pub fn health(&self) -> Health {
+        self.session.health()
     }
 
     /// What the measuring cost so far.

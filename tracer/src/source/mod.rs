@@ -2,9 +2,11 @@
 
 mod collect;
 mod cpu;
+mod mappings;
 
-pub use collect::{Collected, Collector, Interest, Message};
+pub use collect::{Collected, Collector, Message, TICK};
 pub use cpu::{Cpu, CpuOptions};
+pub use mappings::Interest;
 
 /// What a source is, as data: titles and messages are made from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
+use rustix::process::Signal;
+
 use super::bpf::Guarded;
 use super::fixture;
 use super::tracer::Flame;
@@ -21,6 +23,19 @@ impl Running {
     /// One busy process.
     pub(crate) fn burn() -> Self {
         Self::start(Command::new(fixture::program("burn")).arg("3600"))
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// It does nothing until [`Self::resume`].
+    pub(crate) fn pause(&self) {
+        super::tracer::signal(&self.0, Signal::STOP);
+    }
+
+    pub(crate) fn resume(&self) {
+        super::tracer::signal(&self.0, Signal::CONT);
     }
 
     fn start(command: &mut Command) -> Self {
@@ -74,7 +89,7 @@ impl OtherPrograms {
             maps.join().expect("the maps were there");
         }
         if let Some((flame, child)) = self.profiler.take() {
-            super::tracer::signal(&child, rustix::process::Signal::INT);
+            super::tracer::signal(&child, Signal::INT);
             flame.finish(child).profile();
         }
     }

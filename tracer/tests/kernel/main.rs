@@ -5,6 +5,7 @@ mod common;
 
 mod account;
 mod children;
+mod collector;
 mod ending;
 mod errors;
 mod lives;
