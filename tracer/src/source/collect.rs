@@ -141,7 +141,12 @@ impl<M: Message> Collecting<M> {
         let mut due = Instant::now() + FIRST_TICK.min(tick);
         loop {
             let stop = loop {
-                match told.recv_timeout(due.saturating_duration_since(Instant::now())) {
+                let left = due.saturating_duration_since(Instant::now());
+                // However much is told, the drain comes first.
+                if left.is_zero() {
+                    break false;
+                }
+                match told.recv_timeout(left) {
                     Ok(Command::Watch(wanted)) => {
                         self.watched = wanted;
                         self.source.watch(wanted);
