@@ -14,7 +14,7 @@ use crate::common::fixture;
 use crate::common::folded::percent;
 use crate::common::guard::kernel;
 use crate::common::stats::assert_points;
-use crate::common::tracer::profile;
+use crate::common::tracer::{profile, soon};
 
 /// Samples everything.
 fn cpu(epoch: Option<u32>) -> Cpu {
@@ -198,13 +198,13 @@ fn health_is_told_while_it_is_watched() {
             comm.trim() == name
         })
     };
-    assert!(named("collector"));
     let batch = |message: &Collected| match message {
         Collected::Batch(..) => true,
         Collected::Health(_) => panic!("nobody watches"),
         Collected::Failed(_) | Collected::Done => panic!("{message:?}"),
     };
     next(&messages, batch);
+    assert!(named("collector"));
     collector.watch(true);
     health(&messages);
     thread::sleep(Duration::from_millis(500));
@@ -239,7 +239,7 @@ fn health_is_told_while_it_is_watched() {
     thread::sleep(3 * tick);
     collector.stop();
     collector.join();
-    assert!(!named("collector"));
+    assert!(soon(Duration::from_secs(2), || !named("collector")));
 }
 
 #[test]
