@@ -2,7 +2,9 @@
 //!
 //! Owns a few entries per file. Whether a holder is still alive is known elsewhere.
 
-use super::{DsoId, mappings::Range};
+use rustc_hash::FxHashMap;
+
+use super::{DsoId, mappings::Range, slots::table_bytes};
 
 /// A process that was seen to map a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +15,7 @@ pub(super) struct Holder {
 
 /// By file, the most recent last.
 #[derive(Debug, Default)]
-pub(super) struct Holders(Vec<Vec<Holder>>);
+pub(super) struct Holders(FxHashMap<DsoId, Vec<Holder>>);
 
 impl Holders {
     /// How many are kept of each file.
@@ -21,21 +23,26 @@ impl Holders {
 
     /// Enters a holder; one entry per process and file.
     pub(super) fn insert(&mut self, holder: Holder) {
-        let index = holder.range.dso.0 as usize;
-        if self.0.len() <= index {
-            self.0.resize_with(index + 1, Vec::new);
+        let holders = self.0.entry(holder.range.dso).or_default();
+        holders.retain(|other| other.life != holder.life);
+        if holders.len() == Self::MOST {
+            holders.remove(0);
         }
-        if let Some(holders) = self.0.get_mut(index) {
-            holders.retain(|other| other.life != holder.life);
-            if holders.len() == Self::MOST {
-                holders.remove(0);
-            }
-            holders.push(holder);
-        }
+        holders.push(holder);
     }
 
     /// The holders of a file, the most recent last.
     pub(super) fn of(&self, dso: DsoId) -> impl DoubleEndedIterator<Item = &Holder> {
-        self.0.get(dso.0 as usize).into_iter().flatten()
+        self.0.get(&dso).into_iter().flatten()
+    }
+
+    /// Forgets those of files that there are no more.
+    pub(super) fn retain(&mut self, is_live: impl Fn(DsoId) -> bool) {
+        self.0.retain(|dso, _| is_live(*dso));
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let lists = self.0.values().map(Vec::capacity).sum::<usize>() * size_of::<Holder>();
+        lists + table_bytes(self.0.capacity(), size_of::<(DsoId, Vec<Holder>)>())
     }
 }

@@ -6,7 +6,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::space::Space;
+use super::{slots::table_bytes, space::Space};
 
 /// A process as facts and samples show it.
 #[derive(Debug)]
@@ -66,6 +66,23 @@ impl Lives {
             .collect();
         alive.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(**id));
         alive.into_iter().map(|(_, life)| life)
+    }
+
+    /// All of them, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Life> {
+        self.by_id.values()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let spaces = self.iter().map(|life| {
+            let own = life.spaces.capacity() * size_of::<Space>();
+            own + life.spaces.iter().map(Space::bytes).sum::<usize>()
+        });
+        let lists = self.by_pid.values().map(Vec::capacity).sum::<usize>() + self.stale.capacity();
+        spaces.sum::<usize>()
+            + lists * size_of::<u32>()
+            + table_bytes(self.by_id.capacity(), size_of::<(u32, Life)>())
+            + table_bytes(self.by_pid.capacity(), size_of::<(u32, Vec<u32>)>())
     }
 
     /// Some image of this life has ended: it will have to be forgotten.

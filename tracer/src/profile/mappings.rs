@@ -85,12 +85,18 @@ impl Mappings {
         all.into_iter()
             .chain(newer)
             .for_each(|range| self.insert(range));
+        // Most processes map nothing executable after they have begun.
+        self.0.shrink_to_fit();
     }
 
     /// The mapping that an address is in.
     pub(super) fn find(&self, address: u64) -> Option<&Range> {
         let index = self.0.partition_point(|range| range.end <= address);
         self.0.get(index).filter(|range| range.start <= address)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<Range>()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Range> {

@@ -6,11 +6,13 @@ mod intern;
 mod ledger;
 mod lives;
 mod mappings;
+mod memory;
 mod model;
 mod process;
 mod raw;
 mod resolve;
 mod slice;
+mod slots;
 mod space;
 mod stack;
 
@@ -18,8 +20,9 @@ pub use batch::{
     Batch, Comm, Dso, Fact, FactKind, Image, Mapping, RawStack, Sample, StackKey, Truncation,
 };
 pub use ledger::{Ledger, Loss};
+pub use memory::{Garbage, Held};
 pub use model::Profile;
-pub use slice::Weight;
+pub use slice::{SliceRef, Weight, Window};
 pub use stack::{StackId, StackNode};
 
 /// A frame, interned: an opaque index into [`Profile::frame`], never reused.

@@ -4,8 +4,8 @@
 //! about their process. Pure: time arrives inside the batches.
 
 use super::{
-    Batch, Dso, DsoId, Frame, FrameId, Image, Ledger, Mapping, ProcessId, Sample, StackId,
-    StackNode, Thread, ThreadId, Weight,
+    Batch, Comm, Dso, DsoId, Frame, FrameId, Image, Ledger, Mapping, ProcessId, Sample, SliceRef,
+    StackId, StackNode, Thread, ThreadId, Weight, Window,
     intern::Interner,
     process::Processes,
     resolve::{Resolver, Unresolved},
@@ -18,14 +18,14 @@ pub struct Profile {
     ledger: Ledger,
     /// Of all batches together; `None` before the first.
     time_ns: Option<(u64, u64)>,
-    dsos: Interner<Dso>,
+    pub(super) dsos: Interner<Dso>,
     /// (PID, start time).
-    identities: Interner<(u32, u64)>,
-    threads: Interner<Thread>,
-    processes: Processes,
-    resolver: Resolver,
-    slices: Slices,
-    pending: Vec<Pending>,
+    pub(super) identities: Interner<(u32, u64)>,
+    pub(super) threads: Interner<Thread>,
+    pub(super) processes: Processes,
+    pub(super) resolver: Resolver,
+    pub(super) slices: Slices,
+    pub(super) pending: Vec<Pending>,
     batch: u32,
     /// Frames below this have been handed out by [`Profile::new_frames`].
     reported: u32,
@@ -33,16 +33,23 @@ pub struct Profile {
 
 /// Samples whose mappings may still come.
 #[derive(Clone, Copy, Debug)]
-struct Pending {
-    batch: u32,
+pub(super) struct Pending {
+    pub(super) batch: u32,
     image: Image,
-    thread: ThreadId,
+    pub(super) thread: ThreadId,
     stack: Unresolved,
     weight: u64,
 }
 
 /// Batches that samples wait for the mappings of their process, which may be read after them.
 const PATIENCE: u32 = 2;
+
+/// What an identifier stands for that is not live.
+const NO_FILE: &Dso = &Dso {
+    path: Vec::new(),
+    device: (0, 0),
+    inode: 0,
+};
 
 impl Profile {
     /// A profile of nothing.
@@ -59,8 +66,8 @@ impl Profile {
             user_stacks,
             kernel_stacks,
             samples,
-            forgotten_user_stacks: _,
-            forgotten_kernel_stacks: _,
+            forgotten_user_stacks,
+            forgotten_kernel_stacks,
             ledger,
         } = batch;
         self.ledger.add(&ledger);
@@ -93,7 +100,10 @@ impl Profile {
                 None => self.pending.push(pending),
             }
         }
-        self.slices.push(Slice::new(rows));
+        let slice = Slice::new(self.batch, (start_ns, end_ns), ledger, rows);
+        self.slices.push(slice);
+        self.resolver
+            .doom(forgotten_user_stacks, forgotten_kernel_stacks);
         self.settle_pending(PATIENCE);
         self.processes.prune();
     }
@@ -103,17 +113,31 @@ impl Profile {
         self.settle_pending(0);
     }
 
-    /// The account of all batches.
+    /// The account of all batches, also of those that are no longer held.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// The weight of samples that are in the ledger and not yet in [`Profile::weights`], because
+    /// The account of the slices that begin in a window and are held.
+    pub fn ledger_of(&self, window: Window) -> Ledger {
+        let mut sum = Ledger::default();
+        self.within(window).for_each(|slice| sum.add(slice.ledger));
+        sum
+    }
+
+    /// The weight of samples that are in the ledgers and not yet in [`Profile::weights`], because
     /// they wait for facts.
     pub fn pending(&self) -> u64 {
         self.pending
             .iter()
             .fold(0, |sum, pending| sum.saturating_add(pending.weight))
+    }
+
+    /// The time up to which no sample waits for facts: the weights of a window that ends by then
+    /// are all that its ledger says is recorded.
+    pub fn settled_ns(&self) -> u64 {
+        let waiting = self.pending.iter().map(|pending| pending.batch).min();
+        self.slices.settled_ns(waiting)
     }
 
     /// When the first batch began, CLOCK_MONOTONIC; 0 without one.
@@ -126,45 +150,59 @@ impl Profile {
         self.time_ns.map_or(0, |(_, end)| end)
     }
 
-    /// What was observed; a pair of thread and stack may come several times.
-    pub fn weights(&self) -> impl Iterator<Item = Weight> {
-        self.slices.weights()
+    /// What was observed in the slices that begin in a window and are held; a pair of thread and
+    /// stack may come several times.
+    pub fn weights(&self, window: Window) -> impl Iterator<Item = Weight> {
+        self.within(window).flat_map(|slice| slice.weights())
     }
 
-    /// The frames that have been interned since the last call: those to find names for.
+    /// The slices that are held, oldest first.
+    pub fn slices(&self) -> impl DoubleEndedIterator<Item = SliceRef<'_>> {
+        self.slices.iter()
+    }
+
+    /// The frames that have been interned since the last call and are live: those to find names
+    /// for.
     pub fn new_frames(&mut self) -> Vec<FrameId> {
         let from = self.reported;
-        self.reported = self.resolver.frame_count();
-        (from..self.reported).map(FrameId).collect()
+        self.reported = self.resolver.next_frame();
+        let new = (from..self.reported).map(FrameId);
+        new.filter(|frame| self.is_live_frame(*frame)).collect()
     }
 
-    /// A frame of this profile.
+    /// A frame of this profile. Of one that is no longer live: the kernel address 0.
     pub fn frame(&self, frame: FrameId) -> Frame {
-        self.resolver.frame(frame)
+        let frame = self.resolver.frame(frame);
+        frame.unwrap_or(Frame::Kernel { address: 0 })
     }
 
-    /// A file of this profile.
+    /// A file of this profile. Of one that is no longer live: a file without a path.
     pub fn dso(&self, dso: DsoId) -> &Dso {
-        self.dsos.get(dso.0)
+        self.dsos.get(dso.0).unwrap_or(NO_FILE)
     }
 
-    /// A process of this profile: its PID and its start time, nanoseconds since boot.
+    /// A process of this profile: its PID and its start time, nanoseconds since boot. Of one that
+    /// is no longer live: zeros.
     pub fn process(&self, process: ProcessId) -> (u32, u64) {
-        *self.identities.get(process.0)
+        self.identities.get(process.0).copied().unwrap_or_default()
     }
 
-    /// Every process that was sampled.
-    pub fn processes(&self) -> impl Iterator<Item = ProcessId> + use<> {
-        (0..self.identities.len()).map(ProcessId)
+    /// Every process that was sampled and is live.
+    pub fn processes(&self) -> impl Iterator<Item = ProcessId> {
+        self.identities.iter().map(|(id, _)| ProcessId(id))
     }
 
-    /// A thread of this profile.
+    /// A thread of this profile. Of one that is no longer live: a nameless thread 0.
     pub fn thread(&self, thread: ThreadId) -> Thread {
-        *self.threads.get(thread.0)
+        self.threads.get(thread.0).copied().unwrap_or(Thread {
+            process: ProcessId(u32::MAX),
+            tid: 0,
+            comm: Comm::default(),
+        })
     }
 
     /// A stack of this profile from its leaf to its root; each node comes with the stack that
-    /// ends in it.
+    /// ends in it. One that is no longer live has no nodes.
     pub fn stack(&self, stack: StackId) -> impl Iterator<Item = (StackId, StackNode)> {
         let mut rest = stack;
         std::iter::from_fn(move || {
@@ -194,6 +232,11 @@ impl Profile {
             )
         });
         mapped.collect()
+    }
+
+    fn within(&self, window: Window) -> impl Iterator<Item = SliceRef<'_>> {
+        let slices = self.slices.iter();
+        slices.filter(move |slice| window.contains(slice.start_ns))
     }
 
     /// The sample in terms of the model, but for its addresses.
@@ -245,20 +288,23 @@ impl Profile {
     }
 
     /// Tries again to resolve what waits; what has waited for some batches is resolved as it is.
+    /// What nothing waits for any more can be forgotten.
     fn settle_pending(&mut self, patience: u32) {
-        let mut late: Vec<(usize, Weight)> = Vec::new();
+        let mut late: Vec<(u32, Weight)> = Vec::new();
         let mut pending = std::mem::take(&mut self.pending);
         pending.retain(|pending| {
             let age = self.batch.saturating_sub(pending.batch);
             let row = self.settle(pending, age >= patience);
-            late.extend(row.map(|row| (age as usize, row)));
+            late.extend(row.map(|row| (pending.batch, row)));
             row.is_none()
         });
         self.pending = pending;
-        late.sort_unstable_by_key(|(age, _)| *age);
-        for same_age in late.chunk_by(|one, other| one.0 == other.0) {
-            let age = same_age.first().map_or(0, |(age, _)| *age);
-            self.slices.add(age, same_age.iter().map(|(_, row)| *row));
+        late.sort_unstable_by_key(|(batch, _)| *batch);
+        for same in late.chunk_by(|one, other| one.0 == other.0) {
+            let batch = same.first().map_or(0, |(batch, _)| *batch);
+            self.slices.add(batch, same.iter().map(|(_, row)| *row));
         }
+        let waiting = self.pending.iter().map(|pending| &pending.stack);
+        self.resolver.forget(waiting);
     }
 }

@@ -154,6 +154,29 @@ impl Processes {
         inherited.take(Holders::MOST).collect()
     }
 
+    /// PIDs and start times of the processes that are remembered and were sampled.
+    pub(super) fn identities(&self) -> impl Iterator<Item = (u32, u64)> {
+        let lives = self.lives.iter();
+        lives.filter_map(|life| Some((life.pid, life.start_ns?)))
+    }
+
+    /// The files that are mapped somewhere; a file may come several times.
+    pub(super) fn mapped(&self) -> impl Iterator<Item = DsoId> {
+        let spaces = self.lives.iter().flat_map(|life| &life.spaces);
+        let ranges = spaces.flat_map(|space| space.mappings.iter());
+        ranges.map(|range| range.dso)
+    }
+
+    /// Forgets who held files that there are no more.
+    pub(super) fn forget_files(&mut self, is_live: impl Fn(DsoId) -> bool) {
+        self.holders.retain(is_live);
+    }
+
+    /// What it takes on the heap.
+    pub(super) fn bytes(&self) -> usize {
+        self.lives.bytes() + self.holders.bytes()
+    }
+
     fn fork(&mut self, time_ns: u64, pid: u32, parent: u32) {
         // A parent that is not known yet is begun, so that what will be told of it holds for the
         // child too.

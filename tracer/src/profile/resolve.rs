@@ -10,6 +10,7 @@ use super::{
     intern::Interner,
     process::{Lookup, Place},
     raw::RawStacks,
+    slots::table_bytes,
     stack::Stacks,
 };
 
@@ -44,8 +45,9 @@ struct CacheKey {
     shape: u32,
 }
 
-/// Entries in the cache, which starts anew beyond that: some 50 MB.
-const CACHED: usize = 1 << 20;
+/// Entries in the cache, which starts anew beyond that: as many as 20 MB of table hold. To build
+/// a stack once more takes microseconds.
+const CACHED: usize = 7 << 16;
 
 impl Resolver {
     /// Keeps a user stack for the samples that name it.
@@ -88,12 +90,68 @@ impl Resolver {
         self.stacks.pop(stack)
     }
 
-    pub(super) fn frame(&self, frame: FrameId) -> Frame {
-        *self.frames.get(frame.0)
+    /// The frame of an identifier, if it is live.
+    pub(super) fn frame(&self, frame: FrameId) -> Option<Frame> {
+        self.frames.get(frame.0).copied()
     }
 
-    pub(super) fn frame_count(&self) -> u32 {
-        self.frames.len()
+    /// Frames have smaller identifiers than this.
+    pub(super) fn next_frame(&self) -> u32 {
+        self.frames.next()
+    }
+
+    /// How many frames there are, and how many stacks with all that they begin with.
+    pub(super) fn live(&self) -> (usize, usize) {
+        (self.frames.live(), self.stacks.live())
+    }
+
+    /// No sample after those that have been seen names these stacks, unless they are sent again.
+    pub(super) fn doom(&mut self, user: Vec<StackKey>, kernel: Vec<StackKey>) {
+        self.user.doom(user);
+        self.kernel.doom(kernel);
+    }
+
+    /// Forgets raw stacks that are not going to be named, but for those that samples wait for.
+    pub(super) fn forget<'a>(&mut self, waiting: impl Iterator<Item = &'a Unresolved> + Clone) {
+        let user = waiting.clone().filter_map(|stack| stack.user);
+        self.user.forget(user);
+        let kernel = waiting.filter_map(|stack| stack.kernel);
+        self.kernel.forget(kernel);
+    }
+
+    /// Keeps a stack, all that it begins with and their frames from the next sweep.
+    pub(super) fn mark(&mut self, stack: StackId) {
+        let frames = &mut self.frames;
+        self.stacks.mark(stack, |frame| {
+            frames.mark(frame.0);
+        });
+    }
+
+    /// The frames that the next sweep keeps.
+    pub(super) fn marked(&self) -> impl Iterator<Item = &Frame> {
+        self.frames.marked()
+    }
+
+    /// Sweeps away what has not been marked: how many frames, and how many stacks.
+    pub(super) fn sweep(&mut self) -> (usize, usize) {
+        let gone = (self.frames.sweep(), self.stacks.sweep());
+        let stacks = &self.stacks;
+        self.cache.retain(|_, (_, stack)| stacks.is_live(*stack));
+        self.cache.shrink_to(self.cache.len() * 2);
+        gone
+    }
+
+    /// What it takes on the heap.
+    pub(super) fn bytes(&self) -> usize {
+        self.user.bytes()
+            + self.kernel.bytes()
+            + self.frames.bytes()
+            + self.stacks.bytes()
+            + table_bytes(
+                self.cache.capacity(),
+                size_of::<(CacheKey, (u64, StackId))>(),
+            )
+            + self.addresses.capacity() * size_of::<u64>()
     }
 
     fn build(&mut self, sample: Unresolved, lookup: Option<Lookup<'_>>) -> StackId {

@@ -66,6 +66,12 @@ impl Space {
         }
     }
 
+    /// Its part of the mappings that it shares.
+    pub(super) fn bytes(&self) -> usize {
+        let all = size_of::<Mappings>() + 2 * size_of::<usize>() + self.mappings.bytes();
+        all / Arc::strong_count(&self.mappings)
+    }
+
     pub(super) fn map(&mut self, range: Range, stamp: u64) {
         self.stamp = stamp;
         Arc::make_mut(&mut self.mappings).insert(range);

@@ -50,8 +50,41 @@ impl Stacks {
 
     /// The callee-most node of a stack and the rest of the stack; `None` for the empty stack.
     pub(super) fn pop(&self, stack: StackId) -> Option<(StackId, StackNode)> {
-        let (caller, code) = *self.nodes.get(stack.0);
+        let (caller, code) = *self.nodes.get(stack.0)?;
         (code != ROOT).then(|| (StackId(caller), decode(code)))
+    }
+
+    pub(super) fn is_live(&self, stack: StackId) -> bool {
+        self.nodes.get(stack.0).is_some()
+    }
+
+    /// How many there are, counting every stack that another begins with.
+    pub(super) fn live(&self) -> usize {
+        self.nodes.live()
+    }
+
+    /// Keeps a stack, and what it begins with, from the next sweep. Hands out its frames, but for
+    /// those of a part that has been kept already.
+    pub(super) fn mark(&mut self, stack: StackId, mut frame: impl FnMut(FrameId)) {
+        let mut rest = stack;
+        while self.nodes.mark(rest.0)
+            && let Some((caller, node)) = self.pop(rest)
+        {
+            if let StackNode::Frame(id) = node {
+                frame(id);
+            }
+            rest = caller;
+        }
+    }
+
+    /// Sweeps away all stacks but those that have been marked since the last time; how many.
+    pub(super) fn sweep(&mut self) -> usize {
+        self.nodes.mark(StackId::EMPTY.0);
+        self.nodes.sweep()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.nodes.bytes()
     }
 }
 
@@ -85,6 +118,24 @@ mod tests {
         assert_eq!(stacks.pop(stack), Some((caller, work)));
         assert_eq!(stacks.pop(caller), Some((StackId::EMPTY, main)));
         assert_eq!(stacks.pop(StackId::EMPTY), None);
+    }
+
+    #[test]
+    fn a_stack_keeps_what_it_begins_with() {
+        let mut stacks = Stacks::default();
+        let nodes = [0, 1, 2].map(|id| StackNode::Frame(FrameId(id)));
+        let [main, work, idle] = nodes;
+        let caller = stacks.push(StackId::EMPTY, main);
+        let [kept, gone] = [work, idle].map(|node| stacks.push(caller, node));
+        let mut frames = Vec::new();
+        stacks.mark(kept, |frame| frames.push(frame.0));
+        stacks.mark(kept, |frame| frames.push(frame.0));
+        assert_eq!(frames, [1, 0]);
+        assert_eq!((stacks.sweep(), stacks.live()), (1, 3));
+        assert!(!stacks.is_live(gone) && stacks.is_live(StackId::EMPTY));
+        assert_eq!(stacks.pop(gone), None);
+        assert!(stacks.push(caller, idle) > gone);
+        assert_eq!(stacks.push(caller, work), kept);
     }
 
     #[test]

@@ -100,6 +100,12 @@ impl Symbols {
     pub fn insert(&mut self, frame: FrameId, answer: Result<Symbol, NoName>) {
         self.by_frame.insert(frame, answer);
     }
+
+    /// Forgets all frames but those that are wanted.
+    pub fn retain(&mut self, wanted: impl Fn(FrameId) -> bool) {
+        self.by_frame.retain(|frame, _| wanted(*frame));
+        self.by_frame.shrink_to(self.by_frame.len() * 2);
+    }
 }
 
 impl NoName {

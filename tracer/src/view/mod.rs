@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use rustc_hash::FxHashMap;
 
-use crate::profile::{Comm, ProcessId, Profile, StackId};
+use crate::profile::{Comm, ProcessId, Profile, StackId, Window};
 
 pub use account::account;
 pub use folded::{Folded, folded};
@@ -33,7 +33,7 @@ pub struct Query {
 /// The weight of each stack under each comm, over all threads and slices that a query asks for.
 fn totals(profile: &Profile, query: &Query) -> FxHashMap<(Comm, StackId), u64> {
     let mut totals = FxHashMap::default();
-    for row in profile.weights() {
+    for row in profile.weights(Window::ALL) {
         let thread = profile.thread(row.thread);
         if query
             .processes

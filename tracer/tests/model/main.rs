@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use tracer::{
     export::{self, Export, Header, Overhead, Script},
-    profile::{Batch, Frame, FrameId, NoMapping, Profile},
+    profile::{Batch, Frame, FrameId, NoMapping, Profile, Window},
     symbol::{Function, NoName, Symbol, Symbols},
     view::{self, Query, Tree},
 };
@@ -103,7 +103,7 @@ fn profile_of(batches: Vec<Batch>, names: &[Name]) -> (Profile, Symbols) {
     let mut symbols = Symbols::default();
     for batch in batches {
         profile.apply(batch);
-        let resolved: u64 = profile.weights().map(|row| row.weight).sum();
+        let resolved: u64 = profile.weights(Window::ALL).map(|row| row.weight).sum();
         assert_eq!(resolved + profile.pending(), profile.ledger().recorded);
         symbolize(&mut profile, &mut symbols, names);
     }
