@@ -61,11 +61,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     profile.finish();
     let held = profile.held();
     let (rss, peak) = (resident("VmRSS")?, resident("VmHWM")?);
+    let distinct = distinct(&profile);
+
+    // All raw stacks are forgotten, and the older half of time with what it alone has reached.
+    let now_ns = counts.batches * TICK_NS;
+    let keys = (0..counts.stacks).map(|stack| StackKey(mixed(stack)));
+    profile.apply(Batch {
+        start_ns: now_ns,
+        end_ns: now_ns + TICK_NS,
+        forgotten_user_stacks: keys.collect(),
+        ..Batch::default()
+    });
+    profile.forget_before(now_ns / 2);
     let began = Instant::now();
-    profile.collect_garbage();
+    let garbage = profile.collect_garbage();
     let collect_ms = began.elapsed().as_millis();
+    let left = profile.held();
     let report = serde_json::json!({
-        "distinct_stacks": distinct(&profile),
+        "distinct_stacks": distinct,
         "processes": held.processes,
         "threads": held.threads,
         "frames": held.frames,
@@ -76,9 +89,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         "rss": rss,
         "rss_peak": peak,
         "apply_ms": apply_ns / 1_000_000,
-        "collect_garbage_ms": collect_ms,
-        "rss_forgotten": resident("VmRSS")?,
-        "held_bytes_forgotten": profile.held().bytes,
+        "forgotten": {
+            "collect_garbage_ms": collect_ms,
+            "stacks_freed": garbage.stacks_freed,
+            "stack_nodes": left.stacks,
+            "rows": left.rows,
+            "held_bytes": left.bytes,
+            "rss": resident("VmRSS")?,
+        },
     });
     writeln!(std::io::stdout(), "{report:#}")?;
     Ok(())

@@ -92,6 +92,13 @@ impl<T: Eq + Hash> Interner<T> {
             })
     }
 
+    /// Whether the next sweep keeps a value.
+    pub(super) fn is_marked(&self, id: u32) -> bool {
+        let (group, chunk, bit) = place(id);
+        let chunk = self.groups.get(group).and_then(|group| group.get(chunk));
+        chunk.is_some_and(|chunk| chunk.marked & bit != 0)
+    }
+
     /// The values that the next sweep keeps.
     pub(super) fn marked(&self) -> impl Iterator<Item = &T> {
         iter(&self.groups, |chunk| chunk.marked).map(|(_, item)| item)
@@ -227,6 +234,7 @@ mod tests {
         }
         let full = interner.bytes();
         assert!(interner.mark(99_999) && interner.mark(7) && !interner.mark(7));
+        assert_eq!([6, 7].map(|id| interner.is_marked(id)), [false, true]);
         assert_eq!(interner.marked().collect::<Vec<_>>(), [&7, &99_999]);
         assert_eq!(interner.sweep(), 99_998);
         assert!(interner.bytes() < full / 10, "{}", interner.bytes());

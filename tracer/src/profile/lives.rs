@@ -17,7 +17,8 @@ pub(super) struct Life {
     pub(super) forked_ns: Option<u64>,
     /// When it ended, and the batch that said so.
     pub(super) ended: Option<(u64, u32)>,
-    pub(super) sampled: bool,
+    /// The last batch with a sample of it.
+    pub(super) sampled: Option<u32>,
     /// The highest exec count that a sample had.
     pub(super) highest: u32,
     /// In order of time.
@@ -101,16 +102,9 @@ impl Lives {
             };
             let over = life
                 .ended
-                .is_some_and(|(_, since)| aged(since, if life.sampled { KEPT } else { 0 }));
+                .is_some_and(|(_, since)| aged(since, life.sampled.map_or(0, |_| KEPT)));
             if over {
-                let pid = life.pid;
-                self.by_id.remove(id);
-                if let Some(lives) = self.by_pid.get_mut(&pid) {
-                    lives.retain(|other| other != id);
-                    if lives.is_empty() {
-                        self.by_pid.remove(&pid);
-                    }
-                }
+                self.remove(*id);
                 return false;
             }
             life.spaces
@@ -120,6 +114,35 @@ impl Lives {
         stale.sort_unstable();
         stale.dedup();
         self.stale = stale;
+    }
+
+    /// Forgets those of which nothing is known and that were sampled long ago, unless they are
+    /// wanted: nobody may ever say that they have ended.
+    pub(super) fn forget_unknown(&mut self, is_wanted: impl Fn((u32, u64)) -> bool) {
+        let batch = self.batch;
+        let over = self.by_id.iter().filter(|(_, life)| {
+            let long_ago = |since: u32| since.saturating_add(KEPT) < batch;
+            life.ended.is_none()
+                && life.sampled.is_some_and(long_ago)
+                && life.spaces.iter().all(Space::is_unknown)
+                && !life
+                    .start_ns
+                    .is_some_and(|start| is_wanted((life.pid, start)))
+        });
+        let over: Vec<u32> = over.map(|(id, _)| *id).collect();
+        over.into_iter().for_each(|id| self.remove(id));
+    }
+
+    fn remove(&mut self, id: u32) {
+        let Some(life) = self.by_id.remove(&id) else {
+            return;
+        };
+        if let Some(lives) = self.by_pid.get_mut(&life.pid) {
+            lives.retain(|other| *other != id);
+            if lives.is_empty() {
+                self.by_pid.remove(&life.pid);
+            }
+        }
     }
 
     pub(super) fn latest(&self, pid: u32) -> Option<u32> {
@@ -205,7 +228,7 @@ impl Lives {
             start_ns: None,
             forked_ns: None,
             ended: None,
-            sampled: false,
+            sampled: None,
             highest: 0,
             spaces: Vec::new(),
         };

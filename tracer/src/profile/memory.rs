@@ -113,6 +113,11 @@ impl Profile {
                 }
             };
         }
+        let identities = &self.identities;
+        self.processes.forget_unknown(|identity| {
+            let id = identities.find(&identity);
+            id.is_some_and(|id| identities.is_marked(id))
+        });
         for identity in self.processes.identities() {
             if let Some(id) = self.identities.find(&identity) {
                 self.identities.mark(id);

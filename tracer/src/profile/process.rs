@@ -95,13 +95,14 @@ impl Processes {
         let mut images: Vec<Image> = images.collect();
         images.sort_unstable_by_key(|image| (image.pid, image.start_ns, image.exec));
         images.dedup();
+        let batch = self.lives.batch();
         for image in images.into_iter().rev() {
             let id = match self.lives.tied(image.pid, image.start_ns) {
                 Some(id) => id,
                 None => self.lives.tie_start(image.pid, image.start_ns),
             };
             if let Some(life) = self.lives.get_mut(id) {
-                life.sampled = true;
+                life.sampled = Some(batch);
                 life.highest = life.highest.max(image.exec);
             }
         }
@@ -110,6 +111,11 @@ impl Processes {
     /// Forgets what no sample can need any more.
     pub(super) fn prune(&mut self) {
         self.lives.prune();
+    }
+
+    /// See [`Lives::forget_unknown`].
+    pub(super) fn forget_unknown(&mut self, is_wanted: impl Fn((u32, u64)) -> bool) {
+        self.lives.forget_unknown(is_wanted);
     }
 
     /// What is known of the mappings of a sample's image.

@@ -134,11 +134,9 @@ impl Resolver {
 
     /// Sweeps away what has not been marked: how many frames, and how many stacks.
     pub(super) fn sweep(&mut self) -> (usize, usize) {
-        let gone = (self.frames.sweep(), self.stacks.sweep());
-        let stacks = &self.stacks;
-        self.cache.retain(|_, (_, stack)| stacks.is_live(*stack));
-        self.cache.shrink_to(self.cache.len() * 2);
-        gone
+        // Most of what it knows is of processes that have ended; the rest is soon built again.
+        self.cache = FxHashMap::default();
+        (self.frames.sweep(), self.stacks.sweep())
     }
 
     /// What it takes on the heap.

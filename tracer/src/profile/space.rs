@@ -72,6 +72,12 @@ impl Space {
         all / Arc::strong_count(&self.mappings)
     }
 
+    /// Whether nothing has been told of its mappings, or only that they cannot be read.
+    pub(super) fn is_unknown(&self) -> bool {
+        let told = matches!(self.knowledge, Knowledge::Begun | Knowledge::Full);
+        !told && self.mappings.iter().next().is_none() && self.copied_from.is_none()
+    }
+
     pub(super) fn map(&mut self, range: Range, stamp: u64) {
         self.stamp = stamp;
         Arc::make_mut(&mut self.mappings).insert(range);

@@ -54,10 +54,6 @@ impl Stacks {
         (code != ROOT).then(|| (StackId(caller), decode(code)))
     }
 
-    pub(super) fn is_live(&self, stack: StackId) -> bool {
-        self.nodes.get(stack.0).is_some()
-    }
-
     /// How many there are, counting every stack that another begins with.
     pub(super) fn live(&self) -> usize {
         self.nodes.live()
@@ -132,7 +128,6 @@ mod tests {
         stacks.mark(kept, |frame| frames.push(frame.0));
         assert_eq!(frames, [1, 0]);
         assert_eq!((stacks.sweep(), stacks.live()), (1, 3));
-        assert!(!stacks.is_live(gone) && stacks.is_live(StackId::EMPTY));
         assert_eq!(stacks.pop(gone), None);
         assert!(stacks.push(caller, idle) > gone);
         assert_eq!(stacks.push(caller, work), kept);

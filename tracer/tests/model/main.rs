@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cases;
+mod forget;
 mod golden;
 mod names;
 mod script;
+mod storm;
 mod xml;
 
 use std::collections::BTreeSet;

@@ -101,6 +101,28 @@ fn ended_processes_are_forgotten() {
 const KEPT_LIVES: usize = 45;
 
 #[test]
+fn processes_of_which_nothing_is_told_are_forgotten_once_nobody_wants_them() {
+    let mut scripted = Scripted::new();
+    let told = [(1, 1, snapshot()), (1, 3, FactKind::Unreadable)];
+    scripted.batch(told, &[1, 2, 3, 4].map(|pid| image(pid, 0)));
+    let forget = |scripted: &mut Scripted| {
+        scripted.processes.forget_unknown(|(pid, _)| pid == 4);
+        let mut left: Vec<u32> = scripted
+            .processes
+            .identities()
+            .map(|(pid, _)| pid)
+            .collect();
+        left.sort_unstable();
+        left
+    };
+    assert_eq!(forget(&mut scripted), [1, 2, 3, 4]);
+    for _ in 0..100 {
+        scripted.batch([], &[image(2, 0)]);
+    }
+    assert_eq!(forget(&mut scripted), [1, 2, 4]);
+}
+
+#[test]
 fn replaced_images_are_forgotten() {
     let mut scripted = Scripted::new();
     scripted.batch([(1, 1, snapshot())], &[image(1, 0)]);
