@@ -108,6 +108,18 @@ impl Slice {
         self.settle();
     }
 
+    /// How many rows it has in common with another.
+    fn shared(&self, other: &Self) -> usize {
+        let mut rest = other.rows.iter().peekable();
+        let mut is_shared = |row: &&Weight| {
+            let place = (row.thread, row.stack);
+            let of = |other: &Weight| (other.thread, other.stack);
+            while rest.next_if(|other| of(other) < place).is_some() {}
+            rest.peek().is_some_and(|other| of(other) == place)
+        };
+        self.rows.iter().filter(|row| is_shared(row)).count()
+    }
+
     fn settle(&mut self) {
         self.rows
             .sort_unstable_by_key(|row| (row.thread, row.stack));
@@ -196,12 +208,12 @@ impl Slices {
     pub(super) fn bound_rows(&mut self, most: usize) {
         let (_, mut rows) = self.size();
         while rows > most {
-            self.coalesce();
-            let before = rows;
-            (_, rows) = self.size();
-            if before - rows <= before / WORTH {
+            let saved = self.saved_by_coalescing();
+            if rows - saved > most && saved <= rows / WORTH {
                 break;
             }
+            self.coalesce();
+            rows -= saved;
         }
         let mut gone = 0;
         let older = self.0.len().saturating_sub(1);
@@ -232,6 +244,11 @@ impl Slices {
         let index = self.0.partition_point(|slice| slice.batches.1 < batch);
         let slice = self.0.get(index)?;
         (slice.batches.0 <= batch).then_some(index)
+    }
+
+    fn saved_by_coalescing(&self) -> usize {
+        let pairs = self.0[..self.0.len() / 2].chunks_exact(2);
+        pairs.map(|pair| pair[0].shared(&pair[1])).sum()
     }
 
     /// Makes pairs of the older half.
@@ -334,7 +351,11 @@ mod tests {
         check(false, 15, "0-20:2 20-40:2 40-50:2 50-60:2 60-70:2 70-80:2");
         check(false, 10, "0-40:2 40-50:2 50-60:2 60-70:2 70-80:2");
         check(false, 0, "70-80:2");
-        check(true, 15, "20-40:4 40-50:2 50-60:2 60-70:2 70-80:2");
+        check(
+            true,
+            15,
+            "10-20:2 20-30:2 30-40:2 40-50:2 50-60:2 60-70:2 70-80:2",
+        );
         check(true, 5, "60-70:2 70-80:2");
         check(true, 0, "70-80:2");
     }

@@ -96,7 +96,7 @@ impl Slots {
     /// Where a hash belongs: its upper half, as a fraction of the table.
     fn home(&self, hash: u64) -> usize {
         let spread = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        (spread * self.slots.len() as u64 >> 32) as usize
+        ((spread * self.slots.len() as u64) >> 32) as usize
     }
 
     fn after(&self, slot: usize) -> usize {

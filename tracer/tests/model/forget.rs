@@ -64,27 +64,30 @@ fn check_live(profile: &Profile) {
     }
 }
 
+/// What is forgotten after a batch that ends at a time.
+type Policy = fn(&mut Profile, u64);
+
 #[test]
 fn windows_add_up_while_samples_wait_and_slices_go() {
-    let tame = |_: &mut Profile, _: u64| {};
-    let bounded = |profile: &mut Profile, _: u64| {
+    let tame: Policy = |_: &mut Profile, _: u64| {};
+    let bounded: Policy = |profile: &mut Profile, _: u64| {
         profile.bound_rows(2_000);
         assert!(profile.held().rows <= 2_000);
     };
-    let forgetful =
+    let forgetful: Policy =
         |profile: &mut Profile, now_ns: u64| profile.forget_before(now_ns.saturating_sub(TICK_NS));
-    let collected = |profile: &mut Profile, now_ns: u64| {
+    let collected: Policy = |profile: &mut Profile, now_ns: u64| {
         profile.bound_rows(3_000);
         profile.forget_before(now_ns.saturating_sub(60 * TICK_NS));
         profile.collect_garbage();
         check_live(profile);
     };
-    let policies: [(&str, u64, &dyn Fn(&mut Profile, u64)); 4] = [
+    let policies: [(&str, u64, Policy); 4] = [
         // Longer than slices are as fine as batches.
-        ("tame", 2_500, &tame),
-        ("bounded", 300, &bounded),
-        ("forgetful", 100, &forgetful),
-        ("collected", 150, &collected),
+        ("tame", 2_500, tame),
+        ("bounded", 300, bounded),
+        ("forgetful", 100, forgetful),
+        ("collected", 150, collected),
     ];
     for (name, batches, policy) in policies {
         let mut storm = Storm::default();
