@@ -22,6 +22,7 @@ use super::{
     session::Meter,
     sys,
 };
+use crate::proc;
 use crate::profile::{Batch, Comm, Fact, FactKind, Image, RawStack, Sample, StackKey, Truncation};
 
 /// Maps of one generation.
@@ -116,6 +117,8 @@ impl Drain {
             &self.generation.to_ne_bytes(),
         )
         .map_err(|error| Error::from_os("switch generations", error))?;
+        // What is counted from here on belongs to the next slice.
+        batch.end_ns = proc::monotonic_ns();
         self.grace_period
             .wait()
             .map_err(|error| Error::from_os("wait for a grace period", error))?;

@@ -158,7 +158,6 @@ impl Session {
         self.drain
             .drain(&self.object, due, stopped, &mut batch, &mut self.meter)?;
         self.read_facts(&mut batch.facts);
-        batch.end_ns = proc::monotonic_ns();
         self.slice_start_ns = batch.end_ns;
         Ok(batch)
     }
