@@ -1,7 +1,7 @@
 //! Asking for symbols. Buffers requests and opens files while their processes live; all waiting is
 //! done by the supervisor's thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -243,6 +243,13 @@ impl Symbolizer {
             if let Some(supervisor) = &self.work {
                 drop(supervisor.send(work));
             }
+        }
+    }
+
+    /// Lets go of all files but these: no other is going to be asked for again.
+    pub fn keep(&mut self, wanted: HashSet<DsoId>) {
+        if let Some(supervisor) = &self.work {
+            drop(supervisor.send(Work::Keep(wanted)));
         }
     }
 

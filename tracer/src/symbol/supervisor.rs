@@ -24,7 +24,7 @@ use crate::profile::{DsoId, FrameId};
 use crate::worker::{Answer, BATCH, Reply, Request, Wanted};
 
 /// The most that the worker has open: a DSO takes up to four descriptors there.
-const MAX_OPEN: usize = 192;
+const MAX_OPEN: usize = 96;
 
 /// The most perf maps: their descriptors are kept, for the next worker.
 const MAX_MAPS: usize = 64;
@@ -91,6 +91,7 @@ impl Supervisor {
                 }),
                 Work::Dso(work) => self.name_in_dso(work),
                 Work::Jit(work) => self.name_jit(work),
+                Work::Keep(wanted) => self.close_all_but(&wanted),
             };
             if done.is_err() {
                 break;
@@ -290,15 +291,30 @@ impl Supervisor {
         while self.open.len() >= MAX_OPEN
             && let Some(oldest) = self.open.pop_front()
         {
-            let request = match oldest {
-                Subject::Dso(dso) => Request::Close { dso: dso.0 },
-                Subject::Map(map) => Request::CloseMap { map },
-                Subject::Kernel => continue,
-            };
-            // A crash here is already accounted for, and what follows starts another worker.
-            drop(self.ask(oldest, &request, None)?);
+            self.close(oldest)?;
         }
         Ok(())
+    }
+
+    /// Closes the files that nothing is going to be asked about any more.
+    fn close_all_but(&mut self, wanted: &HashSet<DsoId>) -> Result<(), HungUp> {
+        let is_gone =
+            |subject: &Subject| matches!(subject, Subject::Dso(dso) if !wanted.contains(dso));
+        let gone: Vec<Subject> = self.open.iter().copied().filter(is_gone).collect();
+        self.open.retain(|subject| !is_gone(subject));
+        self.crashed.retain(|subject| !is_gone(subject));
+        gone.into_iter().try_for_each(|subject| self.close(subject))
+    }
+
+    /// Has the worker let go of what is no longer in the list.
+    fn close(&mut self, subject: Subject) -> Result<(), HungUp> {
+        let request = match subject {
+            Subject::Dso(dso) => Request::Close { dso: dso.0 },
+            Subject::Map(map) => Request::CloseMap { map },
+            Subject::Kernel => return Ok(()),
+        };
+        // A crash here is already accounted for, and what follows starts another worker.
+        self.ask(subject, &request, None).map(drop)
     }
 
     fn name_jit(&mut self, work: JitWork) -> Result<(), HungUp> {

@@ -1,5 +1,6 @@
 //! What the client hands to the supervisor: frames, grouped by what they are looked up in.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ pub(super) enum Work {
     Dso(DsoWork),
     /// Code that was compiled at run time.
     Jit(JitWork),
+    /// No file but these is going to be asked for again.
+    Keep(HashSet<DsoId>),
 }
 
 /// Frames in a file.

@@ -32,6 +32,8 @@ pub(crate) use protocol::{Answer, BATCH, Reply, Request, Wanted};
 pub fn main() -> ExitCode {
     // What `ps` and `top` show: it was started by the name of a link in /proc. No harm if not.
     _ = rustix::thread::set_name(c"tracer-worker");
+    // Tables of files that have been closed are not kept.
+    crate::kernel::give_back_large_blocks();
     // Who may see kernel addresses is decided by the privileges at open, not at read: reading, the
     // dear part, can wait until a kernel address is asked for.
     let kernel_symbols = File::open("/proc/kallsyms").ok();
