@@ -17,7 +17,7 @@ pub(super) const FORMAT: Format = Format {
 
 /// The ledger as it is written: every reason has its place, also those that did not occur.
 #[derive(Serialize)]
-struct Document {
+pub(super) struct Document {
     fired: u64,
     recorded: u64,
     filtered: u64,
@@ -55,7 +55,7 @@ impl Serialize for Counts {
 }
 
 impl Document {
-    fn new(ledger: &Ledger, overhead: Overhead) -> Self {
+    pub(super) fn new(ledger: &Ledger, overhead: Overhead) -> Self {
         let Ledger {
             fired,
             recorded,
@@ -95,7 +95,7 @@ impl Document {
 }
 
 fn write(export: &Export<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let document = Document::new(export.profile.ledger(), export.overhead);
+    let document = Document::new(&export.ledger(), export.overhead);
     serde_json::to_writer(&mut *out, &document)?;
     writeln!(out)?;
     out.flush()

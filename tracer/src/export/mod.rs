@@ -4,12 +4,18 @@
 //! where the bytes go nor what was typed to choose them.
 
 mod folded;
+mod json;
 mod ledger;
 mod svg;
+mod text;
 
 use std::{fmt, io, path::Path};
 
-use crate::{profile::Profile, symbol::Symbols, view::Query};
+use crate::{
+    profile::{Ledger, Profile, Window},
+    symbol::Symbols,
+    view::Query,
+};
 
 pub use svg::{Script, write as write_svg};
 
@@ -26,6 +32,16 @@ pub struct Export<'a> {
     pub header: &'a Header,
     /// What observing cost.
     pub overhead: Overhead,
+}
+
+impl Export<'_> {
+    /// The account of what is written: that of the whole measuring, or of the query's window.
+    pub fn ledger(&self) -> Ledger {
+        match self.query.window {
+            Window::ALL => self.profile.ledger().clone(),
+            window => self.profile.ledger_of(window),
+        }
+    }
 }
 
 /// How a profile came about.
@@ -94,7 +110,13 @@ pub enum Medium {
 }
 
 /// Every format.
-pub static FORMATS: &[Format] = &[svg::FORMAT, folded::FORMAT, ledger::FORMAT];
+pub static FORMATS: &[Format] = &[
+    svg::FORMAT,
+    folded::FORMAT,
+    json::FORMAT,
+    text::FORMAT,
+    ledger::FORMAT,
+];
 
 /// No format has this name, or this end of a file name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -120,14 +142,13 @@ pub fn by_name(name: &str) -> Result<&'static Format, UnknownFormat> {
 pub fn by_path(path: &Path) -> Result<&'static Format, UnknownFormat> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let ends = FORMATS.iter().flat_map(|format| {
-        let ends = format.extensions.iter().filter(|end| {
-            // A name that is nothing but the extension is that of a hidden file.
-            name.len() > end.len() && name.ends_with(*end)
-        });
+        let ends = format.extensions.iter().filter(|end| name.ends_with(*end));
         ends.map(move |end| (end.len(), format))
     });
     let longest = ends.max_by_key(|(length, _)| *length);
     longest
+        // A name that is nothing but the extension is that of a hidden file.
+        .filter(|(length, _)| *length < name.len())
         .map(|(_, format)| format)
         .ok_or_else(|| UnknownFormat::Extension(name.into_owned()))
 }
@@ -162,14 +183,14 @@ mod tests {
             by_path.map_err(|error| error.to_string()),
             Err(
                 "the name of the file \"profile.png\" does not end like that of any format; \
-                 known are: .svg .folded .ledger.json"
+                 known are: .svg .folded .json .txt .ledger.json"
                     .to_owned()
             )
         );
         let by_name = by_name("png").map(|found| found.name);
         assert_eq!(
             by_name.map_err(|error| error.to_string()),
-            Err("no format is called \"png\"; there are: svg folded ledger".to_owned())
+            Err("no format is called \"png\"; there are: svg folded json text ledger".to_owned())
         );
     }
 }

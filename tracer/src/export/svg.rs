@@ -169,8 +169,8 @@ fn title(header: &Header) -> String {
 }
 
 fn subtitle(export: &Export<'_>, tree: &Tree, narrow: u64) -> String {
-    let ledger = export.profile.ledger();
-    let mut text = view::account(ledger);
+    let ledger = export.ledger();
+    let mut text = view::account(&ledger);
     if tree.total() != ledger.recorded {
         text.insert_str(0, &format!("shown {} of ", tree.total()));
     }
@@ -308,6 +308,7 @@ mod tests {
         );
         let none = Query {
             processes: Some([].into()),
+            ..Query::default()
         };
         let export = Export {
             query: &none,

@@ -23,6 +23,7 @@ pub use ledger::{Ledger, Loss};
 pub use memory::{Garbage, Held};
 pub use model::Profile;
 pub use slice::{SliceRef, Weight, Window};
+pub(crate) use slots::Slots;
 pub use stack::{StackId, StackNode};
 
 /// A frame, interned: an opaque index into [`Profile::frame`], never reused.

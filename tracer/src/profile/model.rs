@@ -181,6 +181,11 @@ impl Profile {
         self.dsos.get(dso.0).unwrap_or(NO_FILE)
     }
 
+    /// Every file that is live.
+    pub fn dsos(&self) -> impl Iterator<Item = DsoId> {
+        self.dsos.iter().map(|(id, _)| DsoId(id))
+    }
+
     /// A process of this profile: its PID and its start time, nanoseconds since boot. Of one that
     /// is no longer live: zeros.
     pub fn process(&self, process: ProcessId) -> (u32, u64) {

@@ -58,6 +58,12 @@ const FINE: usize = 2400;
 /// The least part of all rows that coalescing must save to be worth the times that it loses.
 const WORTH: usize = 8;
 
+impl Default for Window {
+    fn default() -> Self {
+        Self::ALL
+    }
+}
+
 impl Window {
     /// All time.
     pub const ALL: Self = Self {

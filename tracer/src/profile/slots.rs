@@ -5,7 +5,7 @@
 /// Numbers by hash with linear probing. Grows by half, not to the double: the largest tables of the
 /// model are made of this.
 #[derive(Debug, Default)]
-pub(super) struct Slots {
+pub(crate) struct Slots {
     slots: Vec<u32>,
     used: usize,
 }
@@ -15,7 +15,7 @@ pub(super) const VACANT: u32 = u32::MAX;
 
 impl Slots {
     /// The number with a hash of which `is_it` holds.
-    pub(super) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+    pub(crate) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         let mut slot = self.home(hash);
         loop {
             match *self.slots.get(slot)? {
@@ -27,7 +27,7 @@ impl Slots {
     }
 
     /// Enters a number that is not in it.
-    pub(super) fn insert(&mut self, hash: u64, number: u32, hash_of: impl Fn(u32) -> u64) {
+    pub(crate) fn insert(&mut self, hash: u64, number: u32, hash_of: impl Fn(u32) -> u64) {
         // Beyond three quarters linear probing gets long.
         if (self.used + 1) * 4 > self.slots.len() * 3 {
             let size = self.slots.len() + self.slots.len() / 2;

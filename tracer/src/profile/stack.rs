@@ -29,6 +29,11 @@ pub(super) struct Stacks {
 impl StackId {
     /// The stack without frames.
     pub const EMPTY: Self = Self(0);
+
+    /// A number for it, smaller than those of the stacks that it is the caller part of.
+    pub(crate) const fn index(self) -> u32 {
+        self.0
+    }
 }
 
 impl Default for Stacks {

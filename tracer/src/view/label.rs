@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::name::{clean, clean_bytes};
 use crate::{
-    profile::{Comm, Frame, FrameId, Profile, StackNode},
+    profile::{Comm, Frame, FrameId, Profile, StackNode, Truncation},
     symbol::Symbols,
 };
 
@@ -38,6 +38,43 @@ pub struct Label {
     pub text: String,
     /// What it names. Where frames of several kinds have one name, the first of the kinds.
     pub kind: Kind,
+    /// The name of the file that it is in, or what stands for it; empty for a thread's name, and
+    /// `(several files)` where files have functions of one name.
+    pub dso: String,
+}
+
+/// Stands for the files of a name that several have.
+const SEVERAL: &str = "(several files)";
+
+impl Label {
+    /// A thread's name.
+    pub(super) fn comm(comm: Comm) -> Self {
+        Self::of_kind(Kind::Comm, clean_bytes(comm.as_bytes()))
+    }
+
+    /// A process, by its name and PID.
+    pub(super) fn process(comm: Comm, pid: u32) -> Self {
+        let name = clean_bytes(comm.as_bytes());
+        Self::of_kind(Kind::Comm, format!("{name} ({pid})"))
+    }
+
+    /// Everything.
+    pub(super) fn all() -> Self {
+        Self::of_kind(Kind::Comm, "all".to_owned())
+    }
+
+    /// What stands for missing callers.
+    pub(super) fn truncated(why: Truncation) -> Self {
+        Self::of_kind(Kind::Truncated, format!("[truncated: {}]", why.name()))
+    }
+
+    fn of_kind(kind: Kind, text: String) -> Self {
+        Self {
+            text,
+            kind,
+            dso: String::new(),
+        }
+    }
 }
 
 /// A label, interned.
@@ -49,7 +86,7 @@ pub(super) struct Labels<'a> {
     profile: &'a Profile,
     symbols: &'a Symbols,
     labels: Vec<Label>,
-    /// Comms and frames never meet in a tree, so that they may have one name and be two.
+    /// First levels and frames never meet in a tree, so that they may have one name and be two.
     comms: FxHashMap<String, LabelId>,
     frames: FxHashMap<String, LabelId>,
     by_frame: FxHashMap<FrameId, Box<[LabelId]>>,
@@ -68,23 +105,10 @@ impl<'a> Labels<'a> {
         }
     }
 
-    pub(super) fn comm(&mut self, comm: Comm) -> LabelId {
-        self.intern(Label {
-            text: clean_bytes(comm.as_bytes()),
-            kind: Kind::Comm,
-        })
-    }
-
     /// The labels of a node, outermost function first, are put behind `onto`.
     pub(super) fn extend(&mut self, onto: &mut Vec<LabelId>, node: StackNode) {
         match node {
-            StackNode::Truncated(why) => {
-                let text = format!("[truncated: {}]", why.name());
-                onto.push(self.intern(Label {
-                    text,
-                    kind: Kind::Truncated,
-                }));
-            }
+            StackNode::Truncated(why) => onto.push(self.intern(Label::truncated(why))),
             StackNode::Frame(frame) => {
                 if let Some(labels) = self.by_frame.get(&frame) {
                     onto.extend(labels);
@@ -98,11 +122,15 @@ impl<'a> Labels<'a> {
         }
     }
 
+    pub(super) fn get(&self, label: LabelId) -> &Label {
+        &self.labels[label.0 as usize]
+    }
+
     pub(super) fn into_labels(self) -> Vec<Label> {
         self.labels
     }
 
-    fn intern(&mut self, label: Label) -> LabelId {
+    pub(super) fn intern(&mut self, label: Label) -> LabelId {
         let known = match label.kind {
             Kind::Comm => &mut self.comms,
             _ => &mut self.frames,
@@ -112,6 +140,9 @@ impl<'a> Labels<'a> {
                 // Not the kind that happened to come first: trees do not depend on that.
                 if let Some(first) = self.labels.get_mut(known.get().0 as usize) {
                     first.kind = first.kind.min(label.kind);
+                    if label.dso != first.dso {
+                        SEVERAL.clone_into(&mut first.dso);
+                    }
                 }
                 *known.get()
             }
@@ -121,6 +152,7 @@ impl<'a> Labels<'a> {
                 self.labels.push(Label {
                     text,
                     kind: label.kind,
+                    dso: label.dso,
                 });
                 *vacant.insert(id)
             }
@@ -129,7 +161,7 @@ impl<'a> Labels<'a> {
 }
 
 /// The labels of a frame, outermost function first.
-fn labels_of(profile: &Profile, symbols: &Symbols, id: FrameId) -> Vec<Label> {
+pub(super) fn labels_of(profile: &Profile, symbols: &Symbols, id: FrameId) -> Vec<Label> {
     let frame = profile.frame(id);
     let (kind, suffix) = match frame {
         Frame::Kernel { .. } => (Kind::Kernel, "_[k]"),
@@ -137,6 +169,7 @@ fn labels_of(profile: &Profile, symbols: &Symbols, id: FrameId) -> Vec<Label> {
         Frame::Jit { .. } => (Kind::Jit, "_[j]"),
         Frame::Unmapped { .. } => (Kind::Unmapped, ""),
     };
+    let dso = dso(profile, frame);
     // A symbol comes from the worker: that it has a function is not taken for granted.
     let symbol = symbols
         .get(id)
@@ -147,6 +180,7 @@ fn labels_of(profile: &Profile, symbols: &Symbols, id: FrameId) -> Vec<Label> {
         return vec![Label {
             text: format!("{name}{suffix}"),
             kind,
+            dso,
         }];
     };
     let functions = symbol
@@ -160,9 +194,12 @@ fn labels_of(profile: &Profile, symbols: &Symbols, id: FrameId) -> Vec<Label> {
                 _ if depth > 0 => (Kind::Inlined, "_[i]"),
                 _ => (kind, suffix),
             };
+            let mut text = clean(&function.name);
+            text.push_str(suffix);
             Label {
-                text: format!("{}{suffix}", clean(&function.name)),
+                text,
                 kind,
+                dso: dso.clone(),
             }
         });
     functions.collect()
@@ -170,16 +207,26 @@ fn labels_of(profile: &Profile, symbols: &Symbols, id: FrameId) -> Vec<Label> {
 
 /// Where a frame without a name is.
 fn place(profile: &Profile, frame: Frame) -> String {
+    let at = match frame {
+        Frame::Kernel { address }
+        | Frame::Jit { address, .. }
+        | Frame::Unmapped { address, .. } => address,
+        Frame::File { offset, .. } => offset,
+    };
+    format!("{}+{at:#x}", dso(profile, frame))
+}
+
+/// The name of the file that a frame is in, or what stands for it.
+pub(super) fn dso(profile: &Profile, frame: Frame) -> String {
     match frame {
-        Frame::Kernel { address } => format!("[kernel]+{address:#x}"),
-        Frame::Jit { address, .. } => format!("[jit]+{address:#x}"),
-        Frame::Unmapped { address, .. } => format!("[unknown]+{address:#x}"),
-        Frame::File { dso, offset } => {
+        Frame::Kernel { .. } => "[kernel]".to_owned(),
+        Frame::Jit { .. } => "[jit]".to_owned(),
+        Frame::Unmapped { .. } => "[unknown]".to_owned(),
+        Frame::File { dso, .. } => {
             let path = profile.dso(dso).path.as_slice();
             // The kernel appends this to the path of a file that has been unlinked.
             let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
-            let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
-            format!("{}+{offset:#x}", clean_bytes(name))
+            clean_bytes(path.rsplit(|byte| *byte == b'/').next().unwrap_or(path))
         }
     }
 }

@@ -4,45 +4,35 @@
 //! styles, formats, clocks or files.
 
 mod account;
+mod answer;
+mod calltree;
+mod flame;
 mod folded;
+mod functions;
 mod label;
 mod name;
+mod pages;
+mod processes;
+mod query;
+mod select;
+mod timeline;
 mod tree;
+mod truncation;
 mod unnamed;
 
-use std::collections::BTreeSet;
-
-use rustc_hash::FxHashMap;
-
-use crate::profile::{Comm, ProcessId, Profile, StackId, Window};
-
 pub use account::account;
+pub use answer::{Answer, Answers, Content, LeftOut, Question, Span, Topic, window};
+pub use calltree::{
+    Base, CallRow, CallTree, Direction, Expansion, PathKey, call_tree, caller_tree,
+};
+pub use flame::{Block, Flame, flame};
 pub use folded::{Folded, folded};
+pub use functions::{Focus, FunctionKey, FunctionRow, Functions, Order, focus, functions};
 pub use label::{Kind, Label};
 pub use name::{clean, clean_bytes, printable};
+pub use processes::{ProcessRow, Processes, ThreadRow, processes};
+pub use query::{Filter, Group, Mode, Pattern, Query};
+pub use timeline::{Bar, timeline};
 pub use tree::{Node, Tree, tree};
+pub use truncation::{TruncationRow, truncation};
 pub use unnamed::{Unnamed, UnnamedCount, unnamed};
-
-/// Which part of a profile to look at.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Query {
-    /// These processes alone; `None`: all.
-    pub processes: Option<BTreeSet<ProcessId>>,
-}
-
-/// The weight of each stack under each comm, over all threads and slices that a query asks for.
-fn totals(profile: &Profile, query: &Query) -> FxHashMap<(Comm, StackId), u64> {
-    let mut totals = FxHashMap::default();
-    for row in profile.weights(Window::ALL) {
-        let thread = profile.thread(row.thread);
-        if query
-            .processes
-            .as_ref()
-            .is_none_or(|wanted| wanted.contains(&thread.process))
-        {
-            let sum: &mut u64 = totals.entry((thread.comm, row.stack)).or_default();
-            *sum = sum.saturating_add(row.weight);
-        }
-    }
-    totals
-}

@@ -47,6 +47,14 @@ pub fn printable(text: &str) -> String {
 }
 
 fn push(clean: &mut String, text: &str) {
+    // Nearly all names are: this is done for every frame of every picture.
+    if text
+        .bytes()
+        .all(|byte| matches!(byte, b' '..=b'~') && byte != b';')
+    {
+        clean.push_str(text);
+        return;
+    }
     for character in text.chars() {
         match character {
             ';' => clean.push(':'),

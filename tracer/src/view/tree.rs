@@ -1,17 +1,16 @@
 //! The call tree: who called what, merged by displayed name.
 //!
 //! Owns merging: stacks that read alike are one, whatever addresses they had. The first level under
-//! the root are comms; the kernel part of a stack is called from its user part.
-
-use rustc_hash::FxHashMap;
+//! the root is what the query groups by; the kernel part of a stack is called from its user part.
 
 use super::{
     Query,
     label::{Label, LabelId, Labels},
-    totals,
+    pages::Pages,
+    select::{Total, totals},
 };
 use crate::{
-    profile::{Comm, Profile, StackId, StackNode},
+    profile::{Profile, Slots, StackId, StackNode},
     symbol::Symbols,
 };
 
@@ -28,7 +27,8 @@ pub struct Tree {
 /// A node of a call tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Node {
-    label: Option<LabelId>,
+    /// [`ROOT_LABEL`] for the root.
+    label: LabelId,
     /// Index after the last node under this one.
     end: u32,
     /// The weight of samples with their leaf here.
@@ -37,12 +37,20 @@ pub struct Node {
     pub total: u64,
 }
 
+/// The root has no label, and no other node has this one.
+const ROOT_LABEL: LabelId = LabelId(u32::MAX);
+
 /// The call tree of what a query asks for.
 pub fn tree(profile: &Profile, symbols: &Symbols, query: &Query) -> Tree {
+    let totals = totals(profile, symbols, query);
     let mut growing = Growing::new(Labels::new(profile, symbols));
-    for ((comm, stack), weight) in totals(profile, query) {
-        growing.add(profile, comm, stack, weight);
+    let mut firsts = totals.firsts.into_iter();
+    for under_first in totals.rows.chunk_by(|one, other| one.first == other.first) {
+        if let Some(first) = firsts.next() {
+            growing.add(profile, first, under_first);
+        }
     }
+    drop(totals.rows);
     growing.finish()
 }
 
@@ -67,9 +75,22 @@ impl Tree {
 
     /// The label of a node; `None` for the root.
     pub fn label(&self, index: usize) -> Option<&Label> {
-        self.node(index)
-            .label
-            .map(|label| &self.labels[label.0 as usize])
+        self.labels.get(self.node(index).label.0 as usize)
+    }
+
+    /// All labels, each once; [`Tree::label_index`] counts in this list.
+    pub fn labels(&self) -> &[Label] {
+        &self.labels
+    }
+
+    /// The place of a node's label in [`Tree::labels`]; beyond its end for the root.
+    pub fn label_index(&self, index: usize) -> usize {
+        self.node(index).label.0 as usize
+    }
+
+    /// Index after the last node under this one.
+    pub fn end(&self, index: usize) -> usize {
+        self.node(index).end as usize
     }
 
     /// The children of a node, ordered by name.
@@ -88,10 +109,12 @@ impl Tree {
 struct Growing<'a> {
     labels: Labels<'a>,
     /// Parent, label and self weight; the root is its own parent.
-    nodes: Vec<(u32, Option<LabelId>, u64)>,
-    children: FxHashMap<(u32, LabelId), u32>,
-    /// Where a stack under a comm ended up, so that what stacks share is walked once.
-    known: FxHashMap<(u32, StackId), u32>,
+    nodes: Vec<(u32, LabelId, u64)>,
+    /// Nodes by parent and label.
+    children: Slots,
+    /// Where a stack under the current first level ended up, so that what stacks share is walked
+    /// once.
+    known: Pages,
     path: Vec<(StackId, StackNode)>,
     names: Vec<LabelId>,
 }
@@ -100,49 +123,76 @@ impl<'a> Growing<'a> {
     fn new(labels: Labels<'a>) -> Self {
         Self {
             labels,
-            nodes: vec![(0, None, 0)],
-            children: FxHashMap::default(),
-            known: FxHashMap::default(),
+            nodes: vec![(0, ROOT_LABEL, 0)],
+            children: Slots::default(),
+            known: Pages::default(),
             path: Vec::new(),
             names: Vec::new(),
         }
     }
 
-    fn add(&mut self, profile: &Profile, comm: Comm, stack: StackId, weight: u64) {
-        let comm = self.labels.comm(comm);
-        let comm = self.child(0, comm);
-        let mut node = comm;
-        self.path.clear();
-        for (stack, what) in profile.stack(stack) {
-            if let Some(known) = self.known.get(&(comm, stack)) {
-                node = *known;
-                break;
+    /// Adds the stacks of one first level. One that reads like an earlier one becomes part of it.
+    fn add(&mut self, profile: &Profile, first: Label, rows: &[Total]) {
+        let first = self.labels.intern(first);
+        let first = self.child(0, first);
+        self.known.clear();
+        for row in rows {
+            let mut node = first;
+            self.path.clear();
+            for (stack, what) in profile.stack(row.stack) {
+                if let Some(known) = self.known.get(stack.index()) {
+                    node = known;
+                    break;
+                }
+                self.path.push((stack, what));
             }
-            self.path.push((stack, what));
-        }
-        while let Some((stack, what)) = self.path.pop() {
-            let mut names = std::mem::take(&mut self.names);
-            self.labels.extend(&mut names, what);
-            node = names
-                .drain(..)
-                .fold(node, |node, name| self.child(node, name));
-            self.names = names;
-            self.known.insert((comm, stack), node);
-        }
-        if let Some((_, _, self_weight)) = self.nodes.get_mut(node as usize) {
-            *self_weight = self_weight.saturating_add(weight);
+            while let Some((stack, what)) = self.path.pop() {
+                let mut names = std::mem::take(&mut self.names);
+                self.labels.extend(&mut names, what);
+                node = names
+                    .drain(..)
+                    .fold(node, |node, name| self.child(node, name));
+                self.names = names;
+                self.known.set(stack.index(), node);
+            }
+            if let Some((_, _, self_weight)) = self.nodes.get_mut(node as usize) {
+                *self_weight = self_weight.saturating_add(row.weight);
+            }
         }
     }
 
     fn child(&mut self, parent: u32, label: LabelId) -> u32 {
-        *self.children.entry((parent, label)).or_insert_with(|| {
-            self.nodes.push((parent, Some(label), 0));
-            self.nodes.len() as u32 - 1
-        })
+        let hash = |parent: u32, label: LabelId| u64::from(parent) << 32 | u64::from(label.0);
+        let nodes = &mut self.nodes;
+        let is_it = |node: u32| {
+            let (of, name, _) = nodes[node as usize];
+            (of, name) == (parent, label)
+        };
+        if let Some(known) = self.children.find(hash(parent, label), is_it) {
+            return known;
+        }
+        let node = nodes.len() as u32;
+        nodes.push((parent, label, 0));
+        self.children.insert(hash(parent, label), node, |node| {
+            let (parent, label, _) = nodes[node as usize];
+            hash(parent, label)
+        });
+        node
+    }
+
+    /// What is looked up in while a tree grows is as large as the tree.
+    fn without_indexes(self) -> Self {
+        Self {
+            children: Slots::default(),
+            known: Pages::default(),
+            ..self
+        }
     }
 
     fn finish(self) -> Tree {
-        let Self { labels, nodes, .. } = self;
+        let Self {
+            labels, mut nodes, ..
+        } = self.without_indexes();
         let labels = labels.into_labels();
         let mut by_name: Vec<u32> = (0..labels.len() as u32).collect();
         by_name.sort_unstable_by(|one, other| {
@@ -158,16 +208,22 @@ impl<'a> Growing<'a> {
         let mut family: Vec<u32> = (1..nodes.len() as u32).collect();
         family.sort_unstable_by_key(|node| {
             let (parent, label, _) = nodes[*node as usize];
-            (parent, label.map_or(0, |label| rank[label.0 as usize]))
+            (parent, rank[label.0 as usize])
         });
-        let mut first = vec![0; nodes.len() + 1];
-        for node in &family {
-            first[nodes[*node as usize].0 as usize + 1] += 1;
+        // From here on a node has the beginning of its own family in the place of its parent, which
+        // comes before it.
+        let mut place = 0;
+        for node in 0..nodes.len() {
+            let first = place;
+            let is_child = |child: &u32| nodes[*child as usize].0 as usize == node;
+            place += family[first..]
+                .iter()
+                .take_while(|child| is_child(child))
+                .count();
+            nodes[node].0 = first as u32;
         }
-        for parent in 0..nodes.len() {
-            first[parent + 1] += first[parent];
-        }
-        let children = |node: u32| &family[first[node as usize]..first[node as usize + 1]];
+        let first = |node: usize| nodes.get(node).map_or(family.len(), |node| node.0 as usize);
+        let children = |node: u32| &family[first(node as usize)..first(node as usize + 1)];
 
         let mut ordered = Vec::with_capacity(nodes.len());
         // Nodes to put down, and below each the place of one whose subtree is then complete.

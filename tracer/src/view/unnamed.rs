@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Query, totals};
+use super::{Query, select::totals};
 use crate::{
     profile::{Frame, FrameId, NoMapping, Profile, StackNode},
     symbol::{NoName, Symbols},
@@ -40,7 +40,8 @@ pub fn unnamed(profile: &Profile, symbols: &Symbols, query: &Query) -> Unnamed {
     let mut reasons: FxHashMap<FrameId, Option<&'static str>> = FxHashMap::default();
     let mut counts: FxHashMap<&'static str, UnnamedCount> = FxHashMap::default();
     let mut here: FxHashSet<&'static str> = FxHashSet::default();
-    for ((_, stack), weight) in totals(profile, query) {
+    for row in totals(profile, symbols, query).rows {
+        let (stack, weight) = (row.stack, row.weight);
         unnamed.samples = unnamed.samples.saturating_add(weight);
         here.clear();
         for (depth, (_, node)) in profile.stack(stack).enumerate() {

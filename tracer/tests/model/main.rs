@@ -6,20 +6,24 @@ mod cases;
 mod forget;
 mod golden;
 mod names;
+mod naming;
 mod script;
 mod storm;
+mod trees;
+mod views;
 mod xml;
 
 use std::collections::BTreeSet;
 
 use tracer::{
     export::{self, Export, Header, Overhead, Script},
-    profile::{Batch, Frame, FrameId, NoMapping, Profile, Window},
-    symbol::{Function, NoName, Symbol, Symbols},
+    profile::{Batch, Profile, Window},
+    symbol::Symbols,
     view::{self, Query, Tree},
 };
 
 use cases::{Case, Name};
+use naming::symbolize;
 
 #[test]
 fn every_case_agrees_with_its_goldens_and_adds_up() {
@@ -87,6 +91,7 @@ fn check(case: &Case, failures: &mut Vec<String>) {
     let alone = profile.processes().map(|process| {
         let query = Query {
             processes: Some(BTreeSet::from([process])),
+            ..Query::default()
         };
         let tree = view::tree(&profile, &symbols, &query);
         check_sums(&tree, name);
@@ -114,55 +119,6 @@ fn profile_of(batches: Vec<Batch>, names: &[Name]) -> (Profile, Symbols) {
     assert_eq!(profile.pending(), 0);
     assert_eq!(profile.new_frames(), []);
     (profile, symbols)
-}
-
-fn symbolize(profile: &mut Profile, symbols: &mut Symbols, names: &[Name]) {
-    for id in profile.new_frames() {
-        let place = place(profile, id);
-        let known = names.iter().find(|(known, _)| *known == place);
-        let answer = match (known, profile.frame(id)) {
-            (Some((_, functions)), _) => Ok(Symbol {
-                functions: functions
-                    .iter()
-                    .map(|name| Function {
-                        name: (*name).to_owned(),
-                        location: None,
-                    })
-                    .collect(),
-            }),
-            (None, Frame::Kernel { .. }) => Err(NoName::KernelHidden),
-            (None, Frame::File { .. }) => Err(NoName::Stripped),
-            (None, Frame::Jit { .. }) => Err(NoName::NoPerfMap),
-            (
-                None,
-                Frame::Unmapped {
-                    why: NoMapping::ProcessGone,
-                    ..
-                },
-            ) => Err(NoName::ProcessGone),
-            (
-                None,
-                Frame::Unmapped {
-                    why: NoMapping::OutsideMappings,
-                    ..
-                },
-            ) => Err(NoName::Unmapped),
-        };
-        symbols.insert(id, answer);
-    }
-}
-
-fn place(profile: &Profile, id: FrameId) -> String {
-    match profile.frame(id) {
-        Frame::Kernel { address } => format!("[kernel]+{address:#x}"),
-        Frame::Jit { address, .. } => format!("[jit]+{address:#x}"),
-        Frame::Unmapped { address, .. } => format!("[unknown]+{address:#x}"),
-        Frame::File { dso, offset } => {
-            let path = String::from_utf8_lossy(&profile.dso(dso).path).into_owned();
-            let name = path.rsplit('/').next().unwrap_or_default();
-            view::clean(&format!("{name}+{offset:#x}"))
-        }
-    }
 }
 
 fn header() -> Header {

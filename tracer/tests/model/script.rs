@@ -97,6 +97,18 @@ impl Script {
         stack: Stack<'_>,
         weight: u64,
     ) -> &mut Self {
+        self.sample_of(image, image.pid, name, stack, weight)
+    }
+
+    /// A sample of a thread.
+    pub(crate) fn sample_of(
+        &mut self,
+        image: Image,
+        tid: u32,
+        name: &[u8],
+        stack: Stack<'_>,
+        weight: u64,
+    ) -> &mut Self {
         let Stack {
             user,
             kernel,
@@ -105,7 +117,7 @@ impl Script {
         let user = (!user.is_empty()).then(|| self.stack(user, |batch| &mut batch.user_stacks));
         let kernel =
             (!kernel.is_empty()).then(|| self.stack(kernel, |batch| &mut batch.kernel_stacks));
-        let (tid, comm) = (image.pid, comm(name));
+        let comm = comm(name);
         let batch = self.last();
         batch.samples.push(Sample {
             image,
