@@ -18,5 +18,6 @@ pub mod proc;
 pub mod profile;
 pub mod source;
 pub mod symbol;
+pub mod tui;
 pub mod view;
 pub mod worker;

@@ -18,7 +18,19 @@ pub(crate) struct Rule {
 
 const EVERYWHERE: &[&str] = &[""];
 const LIBRARY: &[&str] = &["tracer/src/"];
-const PURE: &[&str] = &["tracer/src/profile", "tracer/src/view"];
+const PURE: &[&str] = &[
+    "tracer/src/profile",
+    "tracer/src/view",
+    "tracer/src/tui/app",
+    "tracer/src/tui/draw",
+    "tracer/src/tui/keys",
+    "tracer/src/tui/layout",
+    "tracer/src/tui/lines",
+    "tracer/src/tui/screen",
+    "tracer/src/tui/time",
+    "tracer/src/tui/update",
+    "tracer/src/tui/widget",
+];
 
 pub(crate) static RULES: &[Rule] = &[
     Rule {
@@ -57,6 +69,13 @@ pub(crate) static RULES: &[Rule] = &[
         find: |source| words(source, &["ratatui", "crossterm"]),
     },
     Rule {
+        name: "tokio only in tui/ and for its news",
+        why: "one loop, and everything else is threads and channels",
+        within: LIBRARY,
+        except: &["tracer/src/tui", "tracer/src/cmd/top"],
+        find: |source| words(source, &["tokio"]),
+    },
+    Rule {
         name: "unsafe only where the kernel is met",
         why: "unsafe has an address",
         within: EVERYWHERE,
@@ -70,21 +89,21 @@ pub(crate) static RULES: &[Rule] = &[
         find: |source| words(source, &["unsafe"]),
     },
     Rule {
-        name: "no clock in the model and the views",
+        name: "no clock in the model, the views and the state of the interface",
         why: "time arrives inside of a batch",
         within: PURE,
         except: &[],
         find: |source| words(source, &["Instant", "SystemTime"]),
     },
     Rule {
-        name: "no files, threads, processes or network in the model and the views",
+        name: "no files, threads, processes or network in the model, the views and the state of the interface",
         why: "live and replay give the same",
         within: PURE,
         except: &[],
         find: |source| std_modules(source, &["fs", "thread", "process", "net", "env"]),
     },
     Rule {
-        name: "no randomness in the model and the views",
+        name: "no randomness in the model, the views and the state of the interface",
         why: "live and replay give the same",
         within: PURE,
         except: &[],
@@ -266,8 +285,10 @@ mod tests {
 
     #[test]
     fn the_model_is_pure() {
-        let clock = Some("no clock in the model and the views");
-        let world = Some("no files, threads, processes or network in the model and the views");
+        let clock = Some("no clock in the model, the views and the state of the interface");
+        let world = Some(
+            "no files, threads, processes or network in the model, the views and the state of the interface",
+        );
         check(
             "tracer/src/profile/mod.rs",
             "use std::time::{Duration, Instant};",
@@ -291,7 +312,13 @@ mod tests {
             "use std::fs; Instant::now()",
             None,
         );
-        let random = Some("no randomness in the model and the views");
+        check(
+            "tracer/src/tui/update/go.rs",
+            "let now = Instant::now();",
+            clock,
+        );
+        check("tracer/src/tui/pace.rs", "let now = Instant::now();", None);
+        let random = Some("no randomness in the model, the views and the state of the interface");
         check("tracer/src/view/flame.rs", "rand::random()", random);
     }
 

@@ -1,0 +1,122 @@
+//! What the loop hears, and what it has others do.
+
+use ratatui::crossterm::event::{KeyEvent, MouseEvent};
+
+use crate::view::{Answer, Query, Question, Span};
+
+/// Everything that can happen.
+#[derive(Debug)]
+pub enum Message {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// The mouse did something.
+    Mouse(MouseEvent),
+    /// The terminal has another size: columns and rows.
+    Resize(u16, u16),
+    /// Whoever measures has something to tell.
+    News(News),
+    /// A signal asks for the end, or the terminal is gone.
+    Quit,
+    /// A signal asks to stop for a while.
+    Suspend,
+}
+
+/// What whoever measures has to tell.
+#[derive(Debug)]
+pub enum News {
+    /// The answer to the last question, as of now.
+    Answer(Box<Answer>, Vitals),
+    /// A file has been written, or why not.
+    Written(Result<String, String>),
+    /// The measuring has ended, and why; questions are answered still.
+    Ended(String),
+    /// It has failed, and so ends everything.
+    Failed(String),
+}
+
+/// How tracer itself is doing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Vitals {
+    /// What it costs, in percent of one CPU; `None`: not known yet.
+    pub cost_percent: Option<f64>,
+    /// Of that, its BPF programs.
+    pub bpf_percent: Option<f64>,
+    /// Things that went wrong: how often, and what.
+    pub troubles: Vec<(u64, &'static str)>,
+    /// How full the maps were.
+    pub maps: Vec<MapFill>,
+    /// What the programs did while somebody looked; or why that is not known.
+    pub programs: Result<Vec<ProgramRuns>, String>,
+    /// The stamp for names of files.
+    pub stamp: String,
+}
+
+impl Default for Vitals {
+    fn default() -> Self {
+        Self {
+            cost_percent: None,
+            bpf_percent: None,
+            troubles: Vec::new(),
+            maps: Vec::new(),
+            programs: Err("not known yet".to_owned()),
+            stamp: String::new(),
+        }
+    }
+}
+
+/// How full a map of the kernel side was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MapFill {
+    /// What it holds.
+    pub what: String,
+    /// How much there was when it was emptied.
+    pub used: u64,
+    /// How much there is room for.
+    pub capacity: u64,
+    /// What is counted.
+    pub unit: &'static str,
+}
+
+/// What a program did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramRuns {
+    /// Its name.
+    pub name: String,
+    /// How often it ran.
+    pub runs: u64,
+    /// How long, in all.
+    pub time_ns: u64,
+    /// How often it did not run because it was running.
+    pub misses: u64,
+}
+
+/// What the interface asks of whoever measures.
+#[derive(Debug)]
+pub enum Request {
+    /// Answer this, now and whenever there is more, until the next question.
+    Ask(Box<Question>),
+    /// Write what is shown to a file, its format by its name.
+    Export {
+        /// Where to.
+        path: String,
+        /// When.
+        span: Span,
+        /// What.
+        query: Box<Query>,
+    },
+    /// Whether to observe the programs themselves.
+    Watch(bool),
+}
+
+/// What is to be done after a message.
+#[derive(Debug)]
+pub enum Effect {
+    /// Ask it of whoever measures.
+    Request(Request),
+    /// Give the terminal back for a while.
+    Suspend,
+    /// Draw all of it anew: something else has written there.
+    Repaint,
+    /// End.
+    Quit,
+}
