@@ -26,13 +26,17 @@ const PACKAGES: &[(&str, &str)] = &[
     ("binutils", "fixture programs with split debug files"),
     (
         "util-linux",
-        "setpriv: tests without privileges; runuser: servers of the benchmark",
+        "setpriv: tests without privileges; runuser, setsid: the benchmark",
     ),
+    ("tmux", "drives the interface in a real terminal"),
+    ("procps", "finds tracer's processes in tests"),
+    ("python3", "a workload"),
     ("linux-perf", "the peer in the benchmark"),
     ("sqlite3", "a workload"),
     ("redis-server", "a workload"),
     ("redis-tools", "redis-benchmark"),
     ("postgresql", "a workload, and pgbench"),
+    ("python3", "what is pictured"),
 ];
 
 /// The release that the committed object is linked with.

@@ -2,6 +2,8 @@
 
 mod duration;
 mod flame;
+mod sampling;
+mod top;
 
 use std::{
     env,
@@ -18,7 +20,7 @@ use crate::plan::{Failure, Plan, Status};
     name = "tracer",
     version,
     about = "See where a slow Linux machine spends its time",
-    long_about = "See where a slow Linux machine spends its time.\n\ntracer loads eBPF programs into the running kernel, samples stacks there, and writes what it finds: flame graphs and folded stacks. It needs root and Linux 5.17 or newer with type information (BTF).",
+    long_about = "See where a slow Linux machine spends its time.\n\ntracer loads eBPF programs into the running kernel, samples stacks there, and shows what it finds, live or in files: functions, processes, flame graphs, call trees. It needs root and Linux 5.17 or newer with type information (BTF).",
     after_help = "Exit status: 0 done; 1 failed while running; 2 wrong usage; 3 this kernel or user cannot do it;\n4 nothing to measure. With a command of yours, its own status; 125 if tracer failed.",
     max_term_width = 100,
     disable_help_subcommand = true
@@ -30,14 +32,16 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Record one profile and write it as a flame graph or folded stacks
+    /// See live where time goes: functions, processes, flame graph, call tree
+    Top(Box<top::TopArgs>),
+    /// Record one profile and write it as a flame graph, folded stacks or tables
     Flame(Box<flame::FlameArgs>),
 }
 
 /// What parsing came to.
 pub enum Parsed {
     /// Something to do.
-    Plan(Plan),
+    Plan(Box<Plan>),
     /// Something to say: help or the version.
     Text(String),
 }
@@ -49,9 +53,10 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Failure
         return Err(Failure::new(Status::Usage, "no command follows '--'"));
     }
     match Cli::try_parse_from(&args) {
-        Ok(Cli {
-            command: Command::Flame(flame),
-        }) => Ok(Parsed::Plan(Plan::Flame(flame.lower()?))),
+        Ok(Cli { command }) => Ok(Parsed::Plan(Box::new(match command {
+            Command::Top(top) => Plan::Top(top.lower()?),
+            Command::Flame(flame) => Plan::Flame(flame.lower()?),
+        }))),
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                 let plain = !stdout().is_terminal() || env::var_os("NO_COLOR").is_some();
@@ -64,11 +69,14 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Failure
             }
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Err(Failure::new(
                 Status::Usage,
-                "no command given; try 'tracer flame --help', or 'sudo tracer flame -a -d 5 -o profile.svg'",
+                "no command given; try 'sudo tracer top', 'sudo tracer flame -a -d 5 -o profile.svg', or 'tracer --help'",
             )),
             _ => {
-                let topic = args.get(1).filter(|first| *first == "flame");
-                let topic = topic.map_or("", |_| " flame");
+                let topic = match args.get(1).and_then(|first| first.to_str()) {
+                    Some("flame") => " flame",
+                    Some("top") => " top",
+                    _ => "",
+                };
                 let mut message = one_line(&error);
                 if error.kind() == ErrorKind::UnknownArgument && !message.contains("'-") {
                     message += "; a process is measured with -p, a command behind '--'";
@@ -78,6 +86,10 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Failure
             }
         },
     }
+}
+
+fn usage(message: impl Into<String>) -> Failure {
+    Failure::new(Status::Usage, message)
 }
 
 /// clap's message without its paragraphs: the cause, and the tip if there is one. Its tip to pass

@@ -7,7 +7,7 @@ use std::{
     ffi::{OsStr, OsString},
     io,
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
-    process::{Child, Command, ExitCode, ExitStatus},
+    process::{Child, Command, ExitCode, ExitStatus, Stdio},
 };
 
 use rustix::process::{
@@ -21,6 +21,15 @@ use crate::plan::{Failure, Status};
 /// The hidden argument that asks for [`launch`].
 pub(super) const LAUNCH: &str = "--launch";
 
+/// Whose the terminal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// A command that is measured may use it.
+    Shared,
+    /// The interface has it: a command neither reads nor writes.
+    Taken,
+}
+
 /// A command that is ready to run.
 pub(super) struct Launched {
     /// `None`: it runs, and is somebody else's to wait for.
@@ -30,18 +39,22 @@ pub(super) struct Launched {
 
 impl Launched {
     /// Prepares a command; it does not run before [`Self::release`].
-    pub(super) fn prepare(command: &[OsString]) -> Result<Self, Failure> {
+    pub(super) fn prepare(command: &[OsString], stage: Stage) -> Result<Self, Failure> {
         let failed = |error: io::Error| {
             Failure::new(
                 Status::CommandNotRun,
                 format!("cannot start a process for the command: {error}"),
             )
         };
-        let child = Command::new("/proc/self/exe")
-            .arg(LAUNCH)
-            .args(command)
-            .spawn()
-            .map_err(failed)?;
+        let mut launcher = Command::new("/proc/self/exe");
+        launcher.arg(LAUNCH).args(command);
+        if stage == Stage::Taken {
+            let streams = [Command::stdin, Command::stdout, Command::stderr];
+            for stream in streams {
+                stream(&mut launcher, Stdio::null());
+            }
+        }
+        let child = launcher.spawn().map_err(failed)?;
         let launched = Self {
             pid: Pid::from_child(&child),
             waiting: Some(child),

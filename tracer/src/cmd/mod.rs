@@ -1,5 +1,8 @@
 //! The commands: each composes a source, the model, the symbolizer and an output.
 
+mod begin;
+mod cost;
+mod ending;
 mod flame;
 mod launch;
 mod measuring;
@@ -7,6 +10,7 @@ mod outputs;
 mod progress;
 mod subject;
 mod symbols;
+mod top;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -21,7 +25,10 @@ use crate::{
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli::parse(args) {
         Ok(cli::Parsed::Text(text)) => outputs::print(&text).map(|()| ExitCode::SUCCESS),
-        Ok(cli::Parsed::Plan(Plan::Flame(plan))) => flame::run(&plan),
+        Ok(cli::Parsed::Plan(plan)) => match &*plan {
+            Plan::Flame(plan) => flame::run(plan),
+            Plan::Top(plan) => top::run(plan),
+        },
         Err(failure) => Err(failure),
     };
     result.unwrap_or_else(|failure: Failure| {

@@ -5,7 +5,7 @@ use std::{
     io,
 };
 
-use super::launch::Launched;
+use super::launch::{Launched, Stage};
 use crate::{
     kernel::Target,
     plan::{Failure, ProcessName, Status, Subject},
@@ -46,7 +46,7 @@ impl Found {
 }
 
 /// Looks the subject up; a command is started, and waits.
-pub(super) fn find(subject: &Subject) -> Result<Found, Failure> {
+pub(super) fn find(subject: &Subject, stage: Stage) -> Result<Found, Failure> {
     match subject {
         Subject::All => Ok(Found::new(
             Target::All,
@@ -70,7 +70,7 @@ pub(super) fn find(subject: &Subject) -> Result<Found, Failure> {
             ))
         }
         Subject::Command(command) => {
-            let launched = Launched::prepare(command)?;
+            let launched = Launched::prepare(command, stage)?;
             let pid = launched.pid();
             let words: Vec<_> = command
                 .iter()

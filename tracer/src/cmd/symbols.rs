@@ -28,8 +28,9 @@ impl Naming {
         self.symbolizer.worker_pid()
     }
 
-    /// Asks for frames that are new in the profile, and enters what has been answered.
-    pub(super) fn advance(&mut self, profile: &mut Profile) -> io::Result<()> {
+    /// Asks for frames that are new in the profile, and enters what has been answered: so many
+    /// answers.
+    pub(super) fn advance(&mut self, profile: &mut Profile) -> io::Result<usize> {
         for id in profile.new_frames() {
             match profile.frame(id) {
                 Frame::Kernel { address } => self.symbolizer.request(id, Place::Kernel { address }),
@@ -66,15 +67,19 @@ impl Naming {
     }
 
     /// Enters answers, waiting for some.
-    pub(super) fn receive(&mut self, timeout: Duration) -> io::Result<()> {
-        self.symbolizer
-            .receive(&mut self.symbols, timeout)
-            .map(drop)
+    pub(super) fn receive(&mut self, timeout: Duration) -> io::Result<usize> {
+        self.symbolizer.receive(&mut self.symbols, timeout)
     }
 
     /// Frames that have not been answered.
     pub(super) fn pending(&self) -> usize {
         self.symbolizer.pending()
+    }
+
+    /// Forgets what is about frames and files that the profile has forgotten.
+    pub(super) fn prune(&mut self, profile: &Profile) {
+        self.symbols.retain(|frame| profile.is_live_frame(frame));
+        self.symbolizer.keep(profile.dsos().collect());
     }
 
     /// Ends the worker: what is known, and what it took.

@@ -76,9 +76,65 @@ pub struct Flame {
     pub debug_times: bool,
 }
 
+/// `tracer top`.
+#[derive(Clone, Debug)]
+pub struct Top {
+    /// How to sample.
+    pub sampling: Sampling,
+    /// Time between two pictures.
+    pub interval: Duration,
+    /// How much of the past is kept.
+    pub history: Duration,
+    /// What is printed instead of the interface; `None`: the interface, if there is a terminal.
+    pub print: Option<Print>,
+    /// After how many intervals to end.
+    pub rounds: Option<u64>,
+    /// Colours of the interface.
+    pub palette: Palette,
+    /// Where the log goes.
+    pub log: Option<PathBuf>,
+    /// Pictures of the interface instead of the interface.
+    pub pictures: Option<Pictures>,
+}
+
+/// Pictures of the interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pictures {
+    /// Where they go.
+    pub directory: PathBuf,
+    /// How long is measured before they are taken.
+    pub after: Duration,
+}
+
+/// What is printed for each interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Print {
+    /// Tables.
+    Text,
+    /// A line of JSON.
+    Json,
+}
+
+/// Colours of the interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Palette {
+    /// By what the environment says of the terminal.
+    Auto,
+    /// Many colours on a dark background.
+    Dark,
+    /// Many colours on a light background.
+    Light,
+    /// The terminal's sixteen.
+    Ansi,
+    /// None.
+    Mono,
+}
+
 /// What was asked for.
 #[derive(Clone, Debug)]
 pub enum Plan {
+    /// Show live where time goes.
+    Top(Top),
     /// Record one profile and write it.
     Flame(Flame),
 }

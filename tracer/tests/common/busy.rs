@@ -38,7 +38,7 @@ impl Running {
         super::tracer::signal(&self.0, Signal::CONT);
     }
 
-    fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let quiet = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -7,5 +7,7 @@ pub(crate) mod fixture;
 pub(crate) mod folded;
 pub(crate) mod guard;
 pub(crate) mod ledger;
+pub(crate) mod postgres;
 pub(crate) mod stats;
+pub(crate) mod tmux;
 pub(crate) mod tracer;

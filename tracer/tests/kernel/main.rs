@@ -8,6 +8,11 @@ mod children;
 mod collector;
 mod ending;
 mod errors;
+mod interface;
 mod lives;
+mod pictures;
 mod scope;
 mod shares;
+mod tables;
+#[path = "../model/xml.rs"]
+mod xml;

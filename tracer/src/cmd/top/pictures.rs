@@ -1,0 +1,23 @@
+//! The interface as pictures: what it shows of a real run, without a terminal.
+
+use std::{fs, io, process::ExitCode};
+
+use super::live;
+use crate::{
+    plan::{Failure, Pictures, Top},
+    tui,
+};
+
+/// Measures, and writes a picture of each screen.
+pub(super) fn run(plan: &Top, pictures: &Pictures) -> Result<ExitCode, Failure> {
+    let Pictures { directory, after } = pictures;
+    let keep = |name: &str, picture: &str| {
+        let path = directory.join(name).with_extension("svg");
+        fs::create_dir_all(directory)
+            .and_then(|()| fs::write(&path, picture))
+            .map_err(|error| io::Error::other(format!("cannot write {}: {error}", path.display())))
+    };
+    live::run(plan, |facts, port, news| {
+        tui::take_pictures(facts, *after, port, news, keep)
+    })
+}
