@@ -23,7 +23,7 @@ pub(super) fn run(bench: &Bench) -> Result<bool> {
     );
     let mut met = compare(bench, &workload::sqlite(SECONDS)?)?;
     met &= compare(bench, &workload::redis()?)?;
-    met &= compare(bench, &workload::postgres(SECONDS)?)?;
+    met &= compare(bench, &workload::postgres(SECONDS, &[])?)?;
     Ok(met)
 }
 

@@ -5,7 +5,10 @@ mod aliases;
 mod cost;
 pub(crate) mod measure;
 mod profiles;
+mod soak;
 mod start;
+mod terminal;
+mod top;
 pub(crate) mod workload;
 
 use std::path::PathBuf;
@@ -18,11 +21,14 @@ use crate::{paths, run};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// What to measure; everything, if nothing is named
+    /// What to measure; everything but the soak, if nothing is named
     rows: Vec<Row>,
     /// How often; the medians are printed
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
+    /// How long the soak takes
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    minutes: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -35,6 +41,12 @@ enum Row {
     System,
     /// The ten widest functions of sqlite3, redis-server and postgres
     Agreement,
+    /// Time from the start of the interface to its first frame, and to names in it
+    Top,
+    /// Frames, keys and memory with a million stacks; CPU time of each screen that stays open
+    Tui,
+    /// Memory, descriptors and CPU time of the interface while processes come and go
+    Soak,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -50,10 +62,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         scratch: tempfile::tempdir().context("cannot make a temporary directory")?,
         rounds: args.rounds,
     };
-    let rows = if args.rows.is_empty() {
-        Row::value_variants()
-    } else {
-        &args.rows
+    let rows = match args.rows.as_slice() {
+        [] => Row::value_variants()
+            .iter()
+            .filter(|row| **row != Row::Soak)
+            .collect(),
+        named => named.iter().collect::<Vec<_>>(),
     };
     let mut missed = Vec::new();
     for row in rows {
@@ -62,6 +76,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             Row::FirstSample => start::first_sample(&bench)?,
             Row::System => cost::system(&bench)?,
             Row::Agreement => agreement::run(&bench)?,
+            Row::Top => top::start(&bench)?,
+            Row::Tui => top::interface(&bench)?,
+            Row::Soak => soak::run(&bench, args.minutes)?,
         };
         if !met {
             missed.push(format!("{row:?}"));

@@ -22,7 +22,7 @@ const QUERY: &str = "\
     (SELECT printf('%d-%d', n % 1013, n) AS text FROM numbers ORDER BY text);";
 
 /// A process that is ended when this goes out of scope.
-pub(super) struct Busy {
+pub(crate) struct Busy {
     child: Child,
     /// Who gets the signal: the server, where `child` is only what started it.
     pid: u32,
@@ -30,7 +30,7 @@ pub(super) struct Busy {
 }
 
 impl Busy {
-    pub(super) fn start(command: &mut Command) -> Result<Self> {
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -44,7 +44,7 @@ impl Busy {
         })
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
 }
@@ -74,6 +74,11 @@ pub(crate) struct Workload {
 
 /// One thread at full speed, in two functions of known shares.
 pub(super) fn burn(scratch: &Path) -> Result<Busy> {
+    Busy::start(Command::new(build_burn(scratch)?).arg("3600"))
+}
+
+/// The program that takes the seconds of CPU time that it is to use.
+pub(crate) fn build_burn(scratch: &Path) -> Result<PathBuf> {
     let program = scratch.join("burn");
     let source = paths::root().join("tracer/tests/fixtures/burn.c");
     let flags = ["-O0", "-g", "-fno-omit-frame-pointer"];
@@ -84,7 +89,7 @@ pub(super) fn burn(scratch: &Path) -> Result<Busy> {
             .arg("-o")
             .arg(&program),
     )?;
-    Busy::start(Command::new(program).arg("3600"))
+    Ok(program)
 }
 
 pub(super) fn sqlite(seconds: Duration) -> Result<Workload> {
@@ -140,7 +145,8 @@ pub(crate) fn redis() -> Result<Workload> {
     })
 }
 
-pub(super) fn postgres(seconds: Duration) -> Result<Workload> {
+/// `rate`: more arguments of pgbench, which works as fast as it can without any.
+pub(crate) fn postgres(seconds: Duration, rate: &[&str]) -> Result<Workload> {
     let binaries = postgres_binaries()?;
     let directory = tempfile::tempdir()?;
     let data = directory.path().join("data");
@@ -195,7 +201,8 @@ pub(super) fn postgres(seconds: Duration) -> Result<Workload> {
             .stderr(Stdio::null()),
     )?;
     let duration = (seconds.as_secs() + 60).to_string();
-    let client = Busy::start(&mut pgbench(&["-S", "-c", "2", "-j", "1", "-T", &duration]))?;
+    let reads = ["-S", "-c", "2", "-j", "1", "-T", &duration];
+    let client = Busy::start(&mut pgbench(&[&reads, rate].concat()))?;
     thread::sleep(Duration::from_secs(1));
     let mut pids = vec![server.pid()];
     let children = format!("/proc/{0}/task/{0}/children", server.pid());
