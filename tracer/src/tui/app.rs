@@ -188,6 +188,8 @@ pub struct App {
     pub all_open: bool,
     /// What is marked.
     pub search: Option<Pattern>,
+    /// Whether to go to the first of what is marked when the answer comes.
+    pub jumps: bool,
     /// Where in each screen one is.
     pub cursors: [Cursor; 5],
     /// What was selected in each screen when it was left.
@@ -257,6 +259,7 @@ impl App {
             toggled: Default::default(),
             all_open: false,
             search: None,
+            jumps: false,
             cursors: [Cursor::default(); 5],
             left: Default::default(),
             selected: Vec::new(),

@@ -104,6 +104,9 @@ fn on_news(app: &mut App, news: News) -> Vec<Effect> {
             if let Some(key) = left {
                 app.cursor_mut().at = lines::find(app, &key).unwrap_or(0);
             }
+            if std::mem::take(&mut app.jumps) {
+                go::to_match(app, go::Way::First);
+            }
             // Among its neighbours one begins at the function itself.
             if let (0, Some(Content::Focus(of))) = (app.cursor().at, app.content()) {
                 app.cursor_mut().at = of.callers.len() + 2;

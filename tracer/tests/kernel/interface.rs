@@ -118,7 +118,9 @@ fn the_keys_lead_from_a_busy_machine_to_the_function() {
     terminal.wait_for("burn_seventy");
     terminal.keys(&["2", "/"]);
     terminal.text(&pid.to_string());
-    terminal.keys(&["Enter", "Enter"]);
+    terminal.keys(&["Enter"]);
+    terminal.wait_for(&format!("burn (PID {pid}): "));
+    terminal.keys(&["Enter"]);
     terminal.wait_for(&format!("burn (PID {pid}) › last 10 s"));
     thread::sleep(Duration::from_secs(8));
     terminal.keys(&["Space", "g"]);

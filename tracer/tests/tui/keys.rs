@@ -77,6 +77,13 @@ fn keys_move_within_lists() {
         ("2 j", "Right j j", "Processes · last 10 · line 3", ""),
         ("2 j Right j j", "Left", "Processes · last 10 · line 1", ""),
         ("2", "E G", "Processes · last 10 · line 8", ""),
+        ("2", "Down Down Enter u", "Processes · last 10 · line 2", ""),
+        (
+            "2",
+            "Down Down 1 Down 2",
+            "Processes · last 10 · line 2",
+            "",
+        ),
         ("2 E G", "C", "Processes · last 10 · line 4", ""),
         ("4", "Right", "Tree · last 10 · line 1", ""),
         ("4 Right", "Left Left", "Tree · last 10", ""),

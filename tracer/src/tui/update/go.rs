@@ -190,8 +190,8 @@ pub(super) fn enter(app: &mut App) -> Vec<Effect> {
 /// Where to look for a match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
-    /// From where one is.
-    Here,
+    /// Where one is, or else from the first line on, which matters most.
+    First,
     /// Behind it.
     Next,
     /// Before it.
@@ -231,12 +231,12 @@ pub(super) fn to_match(app: &mut App, way: Way) -> Vec<Effect> {
 /// The next in a list that is in order, around its end.
 fn neighbour<T: Ord + Copy>(marked: &[T], here: &T, way: Way) -> Option<T> {
     let next = match way {
-        Way::Here => marked.iter().find(|mark| *mark >= here),
+        Way::First => marked.iter().find(|mark| *mark == here),
         Way::Next => marked.iter().find(|mark| *mark > here),
         Way::Previous => marked.iter().rev().find(|mark| *mark < here),
     };
     let around = match way {
-        Way::Here | Way::Next => marked.first(),
+        Way::First | Way::Next => marked.first(),
         Way::Previous => marked.last(),
     };
     next.or(around).copied()

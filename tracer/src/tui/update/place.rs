@@ -11,11 +11,18 @@ use crate::{
 
 pub(super) fn show(app: &mut App, screen: Screen) -> Vec<Effect> {
     let was = app.place.screen;
-    app.left[was.index()] = selected(app);
+    leave(app);
     app.place.screen = screen;
     let mut effects = ask(app);
     effects.extend(watch(was, screen));
     effects
+}
+
+/// Remembers what is selected, for when one comes back.
+fn leave(app: &mut App) {
+    if let Some(key) = selected(app) {
+        app.left[app.place.screen.index()] = Some(key);
+    }
 }
 
 /// Programs are observed while somebody looks.
@@ -65,10 +72,15 @@ pub(super) fn undo(app: &mut App) -> Vec<Effect> {
 pub(super) fn step(app: &mut App, change: impl FnOnce(&mut Place)) -> Vec<Effect> {
     const MOST: usize = 100;
     let before = app.place.clone();
-    change(&mut app.place);
-    if app.place == before {
+    let mut after = before.clone();
+    change(&mut after);
+    if after == before {
         return Vec::new();
     }
+    if after.screen != before.screen {
+        leave(app);
+    }
+    app.place = after;
     let elsewhere = app.place.screen != before.screen || app.place.focus != before.focus;
     if app.place.zoom != before.zoom {
         app.selected.clone_from(&app.place.zoom);

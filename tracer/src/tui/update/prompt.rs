@@ -2,11 +2,7 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{
-    ask,
-    go::{Way, to_match},
-    place::step,
-};
+use super::{ask, place::step};
 use crate::{
     export,
     tui::{
@@ -96,7 +92,11 @@ fn take(app: &mut App) -> Vec<Effect> {
     app.mode = Mode::Normal;
     match kind {
         PromptKind::Search if app.search.is_none() => Vec::new(),
-        PromptKind::Search => to_match(app, Way::Here),
+        PromptKind::Search => {
+            // What is marked now may be what only the beginning of it matches.
+            app.jumps = true;
+            ask(app)
+        }
         PromptKind::Filter | PromptKind::Exclude if text.is_empty() => Vec::new(),
         PromptKind::Filter | PromptKind::Exclude => match Pattern::parse(&text) {
             Ok(pattern) => step(app, |place| {
