@@ -144,12 +144,14 @@ impl Theme {
         self.style(73, 31, Color::Blue)
     }
 
-    /// A column of the timeline by how busy the CPUs were.
-    pub(super) fn load(self, share: f64) -> Style {
-        if share >= 0.9 {
-            self.style(209, 166, Color::Yellow)
-        } else {
-            self.style(73, 31, Color::Green)
+    /// A column of the timeline by how busy the CPUs were; those that are looked at stand out, also
+    /// where they are so high that nothing is seen of the background.
+    pub(super) fn load(self, share: f64, is_shown: bool) -> Style {
+        match (share >= 0.9, is_shown) {
+            (true, false) => self.style(209, 166, Color::Yellow),
+            (true, true) => self.style(223, 88, Color::Yellow),
+            (false, false) => self.style(73, 31, Color::Green),
+            (false, true) => self.style(159, 17, Color::Green),
         }
     }
 

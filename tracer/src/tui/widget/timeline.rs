@@ -37,7 +37,7 @@ pub(in crate::tui) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         for y in (area.y..area.bottom()).rev() {
             let here = eighths.min(8);
             eighths -= here;
-            let mut style = theme.load(share);
+            let mut style = theme.load(share, is_shown);
             if column.lost > 0 && here > 0 && column.lost * 20 > column.weight {
                 style = theme.loss();
             }
