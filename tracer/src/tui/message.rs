@@ -2,7 +2,10 @@
 
 use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 
-use crate::view::{Answer, Query, Question, Span};
+use crate::{
+    kernel::Health,
+    view::{Answer, Query, Question, Span},
+};
 
 /// Everything that can happen.
 #[derive(Debug)]
@@ -35,7 +38,7 @@ pub enum News {
 }
 
 /// How tracer itself is doing.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Vitals {
     /// What it costs, in percent of one CPU; `None`: not known yet.
     pub cost_percent: Option<f64>,
@@ -43,51 +46,10 @@ pub struct Vitals {
     pub bpf_percent: Option<f64>,
     /// Things that went wrong: how often, and what.
     pub troubles: Vec<(u64, &'static str)>,
-    /// How full the maps were.
-    pub maps: Vec<MapFill>,
-    /// What the programs did while somebody looked; or why that is not known.
-    pub programs: Result<Vec<ProgramRuns>, String>,
+    /// How the kernel side is doing, while somebody looks.
+    pub health: Health,
     /// The stamp for names of files.
     pub stamp: String,
-}
-
-impl Default for Vitals {
-    fn default() -> Self {
-        Self {
-            cost_percent: None,
-            bpf_percent: None,
-            troubles: Vec::new(),
-            maps: Vec::new(),
-            programs: Err("not known yet".to_owned()),
-            stamp: String::new(),
-        }
-    }
-}
-
-/// How full a map of the kernel side was.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MapFill {
-    /// What it holds.
-    pub what: String,
-    /// How much there was when it was emptied.
-    pub used: u64,
-    /// How much there is room for.
-    pub capacity: u64,
-    /// What is counted.
-    pub unit: &'static str,
-}
-
-/// What a program did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProgramRuns {
-    /// Its name.
-    pub name: String,
-    /// How often it ran.
-    pub runs: u64,
-    /// How long, in all.
-    pub time_ns: u64,
-    /// How often it did not run because it was running.
-    pub misses: u64,
 }
 
 /// What the interface asks of whoever measures.

@@ -32,7 +32,7 @@ use tokio::{
 pub use album::take_pictures;
 pub use app::{App, Cursor, Facts, Mode, Place, Prompt, PromptKind, Screen, Shown};
 pub use draw::draw;
-pub use message::{Effect, MapFill, Message, News, ProgramRuns, Request, Vitals};
+pub use message::{Effect, Message, News, Request, Vitals};
 pub use picture::picture;
 pub use theme::{Environment, Theme};
 pub use update::update;

@@ -12,9 +12,10 @@ use ratatui::{
     text::Span as Text,
 };
 use tracer::{
+    kernel::{Health, MapFill, ProgramRuns},
     profile::{Batch, Profile},
     symbol::Symbols,
-    tui::{self, App, Effect, Facts, MapFill, Message, News, ProgramRuns, Request, Theme, Vitals},
+    tui::{self, App, Effect, Facts, Message, News, Request, Theme, Vitals},
     view::{Answers, Question},
 };
 
@@ -281,26 +282,31 @@ fn vitals() -> Vitals {
         cost_percent: Some(1.25),
         bpf_percent: Some(0.5),
         troubles: Vec::new(),
-        maps: vec![
-            MapFill {
-                what: "counts".to_owned(),
-                used: 1234,
-                capacity: 40_960,
-                unit: "keys",
-            },
-            MapFill {
-                what: "stacks in the ring".to_owned(),
-                used: 90_000,
-                capacity: 8 << 20,
-                unit: "bytes",
-            },
-        ],
-        programs: Ok(vec![ProgramRuns {
-            name: "sample".to_owned(),
-            runs: 4000,
-            time_ns: 8_000_000,
-            misses: 2,
-        }]),
+        health: Health {
+            maps: vec![
+                MapFill {
+                    name: "COUNTS_0",
+                    what: "counts",
+                    used: 1234,
+                    capacity: 40_960,
+                    unit: "keys",
+                },
+                MapFill {
+                    name: "RING",
+                    what: "stacks in the ring",
+                    used: 90_000,
+                    capacity: 8 << 20,
+                    unit: "bytes",
+                },
+            ],
+            programs: vec![ProgramRuns {
+                name: "sample".to_owned(),
+                runs: 4000,
+                time_ns: 8_000_000,
+                misses: 2,
+            }],
+            refused: None,
+        },
         stamp: "20250102T030405Z".to_owned(),
     }
 }

@@ -23,10 +23,9 @@ use crate::{
         measuring::{Measuring, Message},
     },
     export::{self, Export, Header},
-    kernel::Health,
     plan::{Failure, Status, Top},
     proc,
-    tui::{self, App, Facts, MapFill, News, ProgramRuns, Request, Vitals},
+    tui::{self, App, Facts, News, Request, Vitals},
     view::{Answers, Query, Question, Span, window},
 };
 
@@ -293,29 +292,11 @@ impl Live {
         let percent = |part: u64| overhead.map(|of| 100.0 * part as f64 / of.wall_ns as f64);
         let bpf_ns = overhead.and_then(|of| of.bpf_ns).unwrap_or(0);
         let all_ns = overhead.map_or(0, |of| of.user_cpu_ns.saturating_add(bpf_ns));
-        let Health {
-            maps,
-            programs,
-            refused,
-        } = &self.measuring.health;
-        let maps = maps.iter().map(|map| MapFill {
-            what: map.what.to_owned(),
-            used: map.used,
-            capacity: map.capacity,
-            unit: map.unit,
-        });
-        let programs = programs.iter().map(|program| ProgramRuns {
-            name: program.name.clone(),
-            runs: program.runs,
-            time_ns: program.time_ns,
-            misses: program.misses,
-        });
         Vitals {
-            maps: maps.collect(),
-            programs: refused.clone().map_or_else(|| Ok(programs.collect()), Err),
             cost_percent: percent(all_ns),
             bpf_percent: percent(bpf_ns),
             troubles: self.measuring.troubles().into(),
+            health: self.measuring.health.clone(),
             stamp: stamp(SystemTime::now()),
         }
     }

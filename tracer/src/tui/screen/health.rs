@@ -10,7 +10,7 @@ use super::{
     },
     cell, line,
 };
-use crate::{profile::Ledger, view::Content};
+use crate::{kernel::Health, profile::Ledger, view::Content};
 
 /// A line, by what it is.
 enum Row {
@@ -141,7 +141,7 @@ fn rows(app: &App) -> Vec<Row> {
     }
 
     rows.push(Row::Title("Maps, when they were last emptied".to_owned()));
-    for map in &vitals.maps {
+    for map in &vitals.health.maps {
         rows.push(Row::Count(
             map.used,
             format!(
@@ -157,18 +157,24 @@ fn rows(app: &App) -> Vec<Row> {
     rows.push(Row::Title(
         "Programs, since this screen was opened".to_owned(),
     ));
-    match &vitals.programs {
-        Err(why) => rows.push(Row::Text(why.clone())),
-        Ok(programs) => rows.extend(programs.iter().map(|program| {
-            let each = program.time_ns.checked_div(program.runs).unwrap_or(0);
-            let misses = match program.misses {
-                0 => String::new(),
-                misses => format!(", {} did not run", count(misses)),
-            };
-            let runs = format!("runs of {}, {} ns each{misses}", program.name, count(each));
-            Row::Count(program.runs, runs)
-        })),
+    let Health {
+        maps: _,
+        programs,
+        refused,
+    } = &vitals.health;
+    if programs.is_empty() {
+        let why = refused.as_deref().unwrap_or("not known yet");
+        rows.push(Row::Text(why.to_owned()));
     }
+    rows.extend(programs.iter().map(|program| {
+        let each = program.time_ns.checked_div(program.runs).unwrap_or(0);
+        let misses = match program.misses {
+            0 => String::new(),
+            misses => format!(", {} did not run", count(misses)),
+        };
+        let runs = format!("runs of {}, {} ns each{misses}", program.name, count(each));
+        Row::Count(program.runs, runs)
+    }));
     rows
 }
 
