@@ -125,6 +125,16 @@ impl Profile {
         sum
     }
 
+    /// How long was measured in a window: the time of the held slices that begin in it.
+    pub fn covered_ns(&self, window: Window) -> u64 {
+        let slices = self
+            .slices()
+            .filter(|slice| window.contains(slice.start_ns));
+        slices.fold(0, |sum, slice| {
+            sum + slice.end_ns.saturating_sub(slice.start_ns)
+        })
+    }
+
     /// The weight of samples that are in the ledgers and not yet in [`Profile::weights`], because
     /// they wait for facts.
     pub fn pending(&self) -> u64 {

@@ -200,17 +200,12 @@ impl Answers {
                 (Content::Health(ledger, truncated, unnamed), total)
             }
         };
-        let timeline = timeline(profile, symbols, &query);
-        let within = timeline
-            .iter()
-            .filter(|bar| query.window.contains(bar.start_ns));
-        let covered_ns = within.fold(0, |sum, bar| sum + bar.end_ns.saturating_sub(bar.start_ns));
         Answer {
             id: *id,
-            covered_ns,
+            covered_ns: profile.covered_ns(query.window),
             ledger: profile.ledger_of(query.window),
             total,
-            timeline,
+            timeline: timeline(profile, symbols, &query),
             held: profile.held(),
             content,
             query,

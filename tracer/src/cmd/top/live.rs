@@ -20,7 +20,7 @@ use crate::{
         cost::Spent,
         ending::{Interrupted, Remaining},
         launch,
-        measuring::{Measuring, Message},
+        measuring::{Measured, Measuring, Message},
     },
     export::{self, Export, Header},
     plan::{Failure, Status, Top},
@@ -101,14 +101,21 @@ pub(super) fn run(
         thread::sleep(Duration::from_millis(1));
         port.hand_on();
     }
-    let remaining = thread
+    let ended = thread
         .join()
         .map_err(|_| Failure::new(Status::Failed, "the measuring has failed"))?;
     let app = app.map_err(|error| Failure::new(Status::Failed, error.to_string()))?;
     if let Some(why) = app.failed {
         return Err(Failure::new(Status::Failed, why));
     }
-    let status = remaining.and_then(Remaining::command_status);
+    let Some((measured, remaining)) = ended else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    if let Some(error) = measured.failure {
+        let message = format!("the measuring ended early: {error}");
+        return Err(Failure::new(Status::Failed, message));
+    }
+    let status = remaining.command_status();
     Ok(status.map_or(ExitCode::SUCCESS, launch::exit_code))
 }
 
@@ -169,7 +176,7 @@ struct Live {
 
 impl Live {
     /// Measures and answers until the interface has ended.
-    fn run(mut self) -> Option<Remaining<Errand>> {
+    fn run(mut self) -> Option<(Measured, Remaining<Errand>)> {
         loop {
             match self.turn() {
                 Ok(true) => {}
@@ -187,7 +194,7 @@ impl Live {
             self.measuring.turn(PATIENCE).ok()?;
         }
         let interrupted = Interrupted::install().ok()?;
-        Some(self.measuring.finish(interrupted).1)
+        Some(self.measuring.finish(interrupted))
     }
 
     /// `false`: the interface has ended.
@@ -255,10 +262,10 @@ impl Live {
         }
     }
 
-    /// An interface that is stopped hears nothing, and asks again when it goes on.
+    /// What an interface that lags has no room for is lost: the next answer is newer anyhow.
     fn tell(&self, news: News) {
-        if let Err(mpsc::error::TrySendError::Full(news)) = self.news.try_send(news) {
-            log::warn!("the interface does not listen: {news:?} is lost");
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.news.try_send(news) {
+            log::warn!("the interface lags: news is lost");
         }
     }
 
@@ -313,14 +320,8 @@ impl Live {
         };
         let (profile, symbols) = self.measuring.parts();
         let window = window(profile, span);
-        let within = profile
-            .slices()
-            .filter(|slice| window.contains(slice.start_ns));
-        let duration_ns = within.fold(0, |sum, slice| {
-            sum + slice.end_ns.saturating_sub(slice.start_ns)
-        });
         let header = Header {
-            duration_ns,
+            duration_ns: profile.covered_ns(window),
             ..self.header.clone()
         };
         let query = Query {

@@ -141,14 +141,7 @@ impl Printer {
         let now = Spent::now(measuring);
         let overhead = now.since(&self.spent);
         self.spent = now;
-        let covered = measuring
-            .profile
-            .slices()
-            .filter(|slice| window.contains(slice.start_ns))
-            .fold(0, |sum, slice| {
-                sum + slice.end_ns.saturating_sub(slice.start_ns)
-            });
-        self.header.duration_ns = covered;
+        self.header.duration_ns = measuring.profile.covered_ns(window);
         let (profile, symbols) = measuring.parts();
         let export = Export {
             profile,

@@ -107,6 +107,11 @@ fn cell(text: impl Into<String>, style: Style) -> Span<'static> {
     Span::styled(text.into(), style)
 }
 
+/// What stands above the bars of a table: nothing, as wide as they are.
+fn above_bars(bars: usize) -> Span<'static> {
+    Span::raw(" ".repeat(if bars > 0 { bars + 1 } else { 0 }))
+}
+
 /// How wide the bar of a table is.
 fn bar_columns(width: u16) -> usize {
     match width {

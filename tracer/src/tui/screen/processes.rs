@@ -8,7 +8,7 @@ use super::{
         lines::{self, ProcessLine},
         text::{bar, count, pad, percent},
     },
-    bar_columns, cell, list, name_style,
+    above_bars, bar_columns, cell, list, name_style,
 };
 use crate::view::{FunctionKey, Kind, LeftOut, Order, Processes};
 
@@ -48,14 +48,7 @@ pub(super) fn draw(
     };
     let titles = Line::from(vec![
         cell(format!("{:>8} ", mark("CPU", !by_name)), style(!by_name)),
-        cell(
-            if bars > 0 {
-                " ".repeat(bars + 1)
-            } else {
-                String::new()
-            },
-            theme.dim(),
-        ),
+        above_bars(bars),
         cell(format!("{:>8} ", "PID"), theme.dim()),
         cell(pad(&mark("Process", by_name), name), style(by_name)),
         cell(format!(" {}", pad(&names, hottest)), theme.dim()),

@@ -7,7 +7,7 @@ use super::{
         app::App,
         text::{bar, count, pad, percent},
     },
-    bar_columns, cell, list, name_style,
+    above_bars, bar_columns, cell, list, name_style,
 };
 use crate::view::{CallTree, Direction};
 
@@ -40,14 +40,7 @@ pub(super) fn draw(app: &App, tree: &CallTree, area: Rect, buffer: &mut Buffer) 
     let titles = Line::from(vec![
         cell(format!("{:>8}", "Total"), theme.title()),
         cell(format!("{own:>8} "), theme.dim()),
-        cell(
-            if bars > 0 {
-                " ".repeat(bars + 1)
-            } else {
-                String::new()
-            },
-            theme.dim(),
-        ),
+        above_bars(bars),
         cell(pad(&way, room), theme.dim()),
         cell(if dso > 0 { " DSO" } else { "" }, theme.dim()),
     ]);
