@@ -18,6 +18,18 @@ fn sum(rows: &Value, field: &str) -> u64 {
         .sum()
 }
 
+/// What a run prints that must succeed.
+#[track_caller]
+fn printed(arguments: &[&str]) -> String {
+    let output = tracer()
+        .args(arguments)
+        .output()
+        .expect("tracer can be run");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    String::from_utf8(output.stdout).expect("it prints text")
+}
+
 #[test]
 fn json_has_each_interval_for_itself_and_adds_up() {
     let Some(_kernel) = kernel("json_has_each_interval_for_itself_and_adds_up") else {
@@ -25,16 +37,7 @@ fn json_has_each_interval_for_itself_and_adds_up() {
     };
     let burn = Running::burn();
     let arguments = ["top", "--json", "-F", "1999", "-I", "2", "-n", "3"];
-    let output = tracer()
-        .args(arguments)
-        .output()
-        .expect("tracer can be run");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let text = String::from_utf8(output.stdout).expect("JSON is text");
+    let text = printed(&arguments);
     let intervals: Vec<Value> = text
         .lines()
         .map(|line| serde_json::from_str(line).expect("a line of JSON"))
@@ -82,16 +85,7 @@ fn without_a_terminal_tables_are_printed() {
     let pid = burn.pid().to_string();
     // No -b: standard output is a pipe.
     let arguments = ["top", "-d", "2", "-I", "500ms", "-p", &pid];
-    let output = tracer()
-        .args(arguments)
-        .output()
-        .expect("tracer can be run");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let text = String::from_utf8(output.stdout).expect("tables are text");
+    let text = printed(&arguments);
     let tables = text.matches("Function\n").count();
     assert!((3..=5).contains(&tables), "{text}");
     assert!(text.contains("burn_seventy  (burn)"), "{text}");
@@ -128,11 +122,7 @@ fn an_interval_without_samples_is_printed() {
     burn.pause();
     let pid = burn.pid().to_string();
     let arguments = ["top", "--json", "-n", "1", "-p", &pid];
-    let output = tracer()
-        .args(arguments)
-        .output()
-        .expect("tracer can be run");
-    let text = String::from_utf8(output.stdout).expect("JSON is text");
+    let text = printed(&arguments);
     let interval: Value = serde_json::from_str(&text).expect("a line of JSON");
     assert_eq!(interval["ledger"]["recorded"], 0, "{text}");
     assert_eq!(interval["functions"], Value::Array(Vec::new()), "{text}");
