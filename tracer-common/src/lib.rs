@@ -6,8 +6,10 @@
 
 #![no_std]
 
+mod bucket;
 mod plain;
 mod wire;
 
+pub use bucket::{BUCKETS, bucket_high, bucket_low, bucket_of};
 pub use plain::Plain;
 pub use wire::*;

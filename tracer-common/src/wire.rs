@@ -23,10 +23,34 @@ pub const TARGET_THREADS: u32 = 2;
 /// What runs in one cgroup (version 2) or below it.
 pub const TARGET_CGROUP: u32 = 3;
 
+/// Pending return probes that the kernel keeps for a thread (`MAX_URETPROBE_DEPTH`).
+pub const MAX_OPEN_CALLS: usize = 64;
+
+/// The calls of a thread are to be measured.
+pub const THREAD_WANTED: u32 = 1;
+/// They are not.
+pub const THREAD_FILTERED: u32 = 2;
+
+/// Calls are not told apart by who called.
+pub const CALLS_BY_NOTHING: u32 = 0;
+/// By the process.
+pub const CALLS_BY_PROCESS: u32 = 1;
+/// By the thread.
+pub const CALLS_BY_THREAD: u32 = 2;
+/// By the thread's name.
+pub const CALLS_BY_COMM: u32 = 3;
+
+/// Calls are counted; while this is not set, what happens is nobody's business.
+pub const CALLS_COUNTED: u32 = 1;
+/// Latencies go into an array, one histogram for each function and CPU, rather than into a hash map.
+pub const CALLS_DENSE: u32 = 2;
+
 /// Samples of the idle task are wanted.
 pub const FLAG_IDLE: u32 = 1;
 /// Children of targets become targets.
 pub const FLAG_FOLLOW: u32 = 2;
+/// Records of execs and exits are wanted.
+pub const FLAG_REPORT: u32 = 4;
 
 plain! {
     /// What is measured. In an array map: it may change while programs run.
@@ -73,6 +97,96 @@ plain! {
         /// Kind of kernel stack (`KERNEL_…`) in bits 0–7, end of the user stack (`USER_…`) in
         /// bits 8–15.
         pub flags: u32,
+    }
+
+    /// How calls are measured. In an array map: it changes while programs run.
+    pub struct CallConfig {
+        /// The `CALLS_…` bits.
+        pub flags: u32,
+        /// One of the `CALLS_BY_…` numbers.
+        pub by: u32,
+        /// Calls that take less are left out.
+        pub least_ns: u64,
+        /// How many functions there are.
+        pub functions: u32,
+        /// Always 0.
+        pub reserved: u32,
+    }
+
+    /// What one CPU counted of one function in one generation.
+    pub struct CallCounters {
+        /// Runs of the entry program, counted before anything else.
+        pub fired: u64,
+        /// Calls of what was not asked for.
+        pub filtered: u64,
+        /// Calls whose thread has had no memory for its pending calls.
+        pub lost_stack: u64,
+        /// Calls for which the kernel has had no more return probes.
+        pub lost_depth: u64,
+        /// Of the other calls, which are pending then: those that will never return.
+        pub no_return: u64,
+        /// Those that returned.
+        pub closed: u64,
+        /// Of these, those that returned too early to be asked for.
+        pub too_short: u64,
+        /// Those whose latency the map refused.
+        pub lost_map: u64,
+    }
+
+    /// A call that has not returned.
+    pub struct OpenCall {
+        /// Where its return address is.
+        pub frame: u64,
+        /// When it began, CLOCK_MONOTONIC.
+        pub start_ns: u64,
+        /// The function.
+        pub function: u32,
+        /// Always 0.
+        pub reserved: u32,
+    }
+
+    /// A thread's pending calls, as the kernel has them: outermost first.
+    pub struct OpenCalls {
+        /// How many there are.
+        pub depth: u32,
+        /// Whether the thread is to be measured: 0 not known, or one of the `THREAD_…` numbers.
+        pub verdict: u32,
+        /// The first `depth` of these.
+        pub calls: [OpenCall; MAX_OPEN_CALLS],
+    }
+
+    /// The histogram of one function on one CPU in one generation.
+    pub struct CallHistogram {
+        /// The sum of all latencies, in nanoseconds.
+        pub sum: u64,
+        /// The complement of the least (so that 0 says that there is none).
+        pub min_complement: u64,
+        /// The most.
+        pub max: u64,
+        /// Counts by [`crate::bucket_of`].
+        pub buckets: [u64; crate::BUCKETS as usize],
+    }
+
+    /// What latencies are aggregated by where a histogram for each would be too much.
+    pub struct CallKey {
+        /// The function.
+        pub function: u32,
+        /// [`crate::bucket_of`] the latency.
+        pub bucket: u32,
+        /// PID, TID or name; zeros where calls are told apart by nothing.
+        pub who: [u8; 16],
+    }
+
+    /// Latencies of one key.
+    pub struct CallCell {
+        /// How many.
+        pub count: u64,
+        /// Their sum, in nanoseconds.
+        pub sum: u64,
+        /// The complement of the least.
+        pub min_complement: u64,
+        /// The most.
+        pub max: u64,
     }
 
     /// Starts a record of a stack in the ring; `frames` addresses follow, leaf first.

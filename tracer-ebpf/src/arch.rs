@@ -2,8 +2,11 @@
 
 use aya_ebpf::bindings::pt_regs;
 use aya_ebpf::helpers::{
-    bpf_get_current_task_btf, generated::bpf_probe_read_kernel, generated::bpf_task_pt_regs,
+    bpf_get_current_task_btf, bpf_probe_read_user, generated::bpf_probe_read_kernel,
+    generated::bpf_task_pt_regs,
 };
+
+use crate::task::Task;
 
 /// The registers that unwinding begins with.
 #[derive(Clone, Copy)]
@@ -67,4 +70,24 @@ impl Registers {
     pub fn is_32_bit(&self) -> bool {
         self.mode == USER_32
     }
+}
+
+/// Where the return address is when a function has just been entered, or is about to return.
+#[inline(always)]
+pub fn return_slot_at_entry(regs: &pt_regs) -> u64 {
+    regs.rsp
+}
+
+/// Where it was, when the function has just returned.
+#[inline(always)]
+pub fn return_slot_at_return(regs: &pt_regs) -> u64 {
+    regs.rsp.wrapping_sub(8)
+}
+
+/// Whether the return address there is the kernel's own, put there by a return probe.
+#[inline(always)]
+pub fn is_trampoline_at(slot: u64) -> bool {
+    // SAFETY: the helper checks the address.
+    let address = unsafe { bpf_probe_read_user(slot as *const u64) };
+    address.is_ok_and(|address| address != 0 && address == Task::current().trampoline())
 }

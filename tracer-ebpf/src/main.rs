@@ -10,10 +10,12 @@
 
 mod aggregate;
 mod arch;
+mod calls;
 mod capture;
 mod config;
 mod cpu;
 mod filter;
+mod latencies;
 mod ledger;
 mod process;
 mod ring;
@@ -21,14 +23,47 @@ mod scratch;
 mod task;
 
 use aya_ebpf::{
-    macros::{perf_event, raw_tracepoint},
-    programs::{PerfEventContext, RawTracePointContext},
+    macros::{perf_event, raw_tracepoint, uprobe, uretprobe},
+    programs::{PerfEventContext, ProbeContext, RawTracePointContext, RetProbeContext},
 };
 
 /// A tick of the sampling timer, or of a hardware counter.
 #[perf_event]
 pub fn cpu_sample(ctx: PerfEventContext) -> u32 {
     cpu::sample(&ctx);
+    0
+}
+
+/// A probed function is entered.
+#[uprobe]
+pub fn call_entry(ctx: ProbeContext) -> u32 {
+    calls::entry(&ctx);
+    0
+}
+
+/// A probed function has returned.
+#[uretprobe]
+pub fn call_return(ctx: RetProbeContext) -> u32 {
+    calls::returned(&ctx);
+    0
+}
+
+/// A probed function is about to return.
+#[uprobe]
+pub fn call_exit(ctx: ProbeContext) -> u32 {
+    calls::exit(&ctx);
+    0
+}
+
+/// What a probe costs that does nothing: what the others add to it is tracer's own.
+#[uprobe]
+pub fn empty_entry(_ctx: ProbeContext) -> u32 {
+    0
+}
+
+/// The same at a return.
+#[uretprobe]
+pub fn empty_return(_ctx: RetProbeContext) -> u32 {
     0
 }
 

@@ -5,10 +5,11 @@ use aya_ebpf::{
     programs::RawTracePointContext,
 };
 use tracer_common::{
-    Config, Counters, FLAG_FOLLOW, ProcessRecord, RECORD_EXEC, RECORD_EXIT, TARGET_PROCESSES,
+    Config, Counters, FLAG_FOLLOW, FLAG_REPORT, ProcessRecord, RECORD_EXEC, RECORD_EXIT,
+    TARGET_PROCESSES,
 };
 
-use crate::{config, filter, ledger, ring, task::Task};
+use crate::{calls, config, filter, ledger, ring, task::Task};
 
 /// Arguments: `parent`, `child`, both `struct task_struct *`.
 #[inline(always)]
@@ -46,6 +47,7 @@ pub fn exec() {
                 &raw mut (*counters).forks_lost
             });
         }
+        calls::exec();
         report(RECORD_EXEC, config, generation);
     });
 }
@@ -76,6 +78,9 @@ pub fn free(ctx: &RawTracePointContext) {
 
 #[inline(always)]
 fn report(kind: u32, config: &Config, generation: config::Generation) {
+    if config.flags & FLAG_REPORT == 0 {
+        return;
+    }
     let task = Task::current();
     let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
     // Of single threads and of cgroups, not every thread that execs or exits is a target.

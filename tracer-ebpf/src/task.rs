@@ -31,6 +31,19 @@ static TASK_SIGNAL: Global<u32> = Global::new(0);
 #[unsafe(link_section = ".rodata.task")]
 static SIGNAL_LIVE: Global<u32> = Global::new(0);
 
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".rodata.task")]
+static TASK_MM: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".rodata.task")]
+static MM_UPROBES_STATE: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".rodata.task")]
+static UPROBES_STATE_AREA: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".rodata.task")]
+static AREA_ADDRESS: Global<u32> = Global::new(0);
+
 /// A `struct task_struct`.
 #[derive(Clone, Copy)]
 pub struct Task(*const u8);
@@ -90,5 +103,14 @@ impl Task {
     #[inline(always)]
     pub fn live_threads(self) -> u32 {
         Self(self.field::<u64>(&TASK_SIGNAL) as *const u8).field(&SIGNAL_LIVE)
+    }
+
+    /// Where return probes make functions return to: the start of the area that the kernel maps
+    /// into a process with probes (`struct xol_area`).
+    #[inline(always)]
+    pub fn trampoline(self) -> u64 {
+        let mm = self.field::<u64>(&TASK_MM) + u64::from(MM_UPROBES_STATE.load());
+        let area = Self(mm as *const u8).field::<u64>(&UPROBES_STATE_AREA);
+        Self(area as *const u8).field(&AREA_ADDRESS)
     }
 }

@@ -14,6 +14,7 @@ pub mod export;
 )]
 pub mod kernel;
 pub mod plan;
+pub mod probe;
 pub mod proc;
 pub mod profile;
 pub mod source;

@@ -3,6 +3,7 @@
 mod duration;
 mod flame;
 mod sampling;
+mod subject;
 mod top;
 
 use std::{

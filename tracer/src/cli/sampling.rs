@@ -1,66 +1,20 @@
-//! What to measure and how: the flags that every command that samples has.
+//! What to sample and how: the flags that every command that samples has.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{duration, usage};
+use super::{duration, subject::SubjectArgs, usage};
 use crate::{
     kernel::{Event, Shrink},
-    plan::{Failure, ProcessName, Sampling, Subject},
+    plan::{Failure, Sampling, Subject},
     proc,
 };
 
 #[derive(Args)]
 pub(super) struct SamplingArgs {
-    /// Processes, by PID or by name, with all their threads and the children that they fork
-    #[arg(
-        short,
-        long = "pid",
-        value_name = "PID|NAME",
-        value_delimiter = ',',
-        help_heading = "What to measure",
-        group = "who"
-    )]
-    processes: Vec<String>,
-
-    /// Threads, by TID, and nothing else of their processes
-    #[arg(
-        short,
-        long = "tid",
-        value_name = "TID",
-        value_delimiter = ',',
-        help_heading = "What to measure",
-        group = "who"
-    )]
-    threads: Vec<u32>,
-
-    /// Everything that runs on the machine (the default)
-    #[arg(short, long, help_heading = "What to measure", group = "who")]
-    all: bool,
-
-    /// A cgroup (version 2) and those below it, by directory or path in the hierarchy
-    #[arg(
-        short = 'G',
-        long,
-        value_name = "PATH",
-        help_heading = "What to measure",
-        group = "who"
-    )]
-    cgroup: Option<PathBuf>,
-
-    /// A command to start: it is measured with its children until it ends
-    #[arg(
-        last = true,
-        value_name = "COMMAND",
-        help_heading = "What to measure",
-        group = "who"
-    )]
-    command: Vec<OsString>,
-
-    /// Leave out children that the processes fork
-    #[arg(long, help_heading = "What to measure")]
-    no_children: bool,
+    #[command(flatten)]
+    who: SubjectArgs,
 
     /// Only what runs on these CPUs, such as 0-3,8
     #[arg(short = 'C', long = "cpu", value_name = "LIST", value_parser = cpu_list, help_heading = "What to measure")]
@@ -100,12 +54,7 @@ impl SamplingArgs {
     /// The plan; says what is wrong with it if it cannot be.
     pub(super) fn lower(self) -> Result<Sampling, Failure> {
         let Self {
-            processes,
-            threads,
-            all: _,
-            cgroup,
-            command,
-            no_children,
+            who,
             cpus,
             idle,
             hertz,
@@ -113,17 +62,7 @@ impl SamplingArgs {
             event,
             shrink,
         } = self;
-        let subject = if !command.is_empty() {
-            Subject::Command(command)
-        } else if let Some(path) = cgroup {
-            Subject::Cgroup(path)
-        } else if !threads.is_empty() {
-            Subject::Threads(threads)
-        } else if !processes.is_empty() {
-            Subject::Processes(processes.into_iter().map(process_name).collect())
-        } else {
-            Subject::All
-        };
+        let (subject, children) = who.lower();
         if idle && subject != Subject::All {
             return Err(usage(
                 "--idle counts idle CPUs, which belong to nobody; use it with -a",
@@ -131,7 +70,7 @@ impl SamplingArgs {
         }
         Ok(Sampling {
             subject,
-            children: !no_children,
+            children,
             hertz,
             cpus: cpus.map(|CpuList(cpus)| cpus),
             event: match event {
@@ -146,12 +85,6 @@ impl SamplingArgs {
     }
 }
 
-/// Digits are a PID, anything else is a name.
-fn process_name(text: String) -> ProcessName {
-    text.parse()
-        .map_or(ProcessName::Name(text), ProcessName::Pid)
-}
-
 #[derive(Clone)]
 struct CpuList(Vec<u32>);
 
@@ -162,7 +95,7 @@ fn cpu_list(text: &str) -> Result<CpuList, String> {
 }
 
 /// `counts=16,ring=4096,kstacks=1,scratch=0,epoch=5`.
-fn shrink(text: &str) -> Result<Shrink, String> {
+pub(super) fn shrink(text: &str) -> Result<Shrink, String> {
     let mut shrink = Shrink::default();
     for part in text.split(',') {
         let (name, value) = part
@@ -176,10 +109,11 @@ fn shrink(text: &str) -> Result<Shrink, String> {
             "ring" => &mut shrink.ring,
             "kstacks" => &mut shrink.kernel_stacks,
             "scratch" => &mut shrink.scratch,
+            "calls" => &mut shrink.calls,
             "epoch" => &mut shrink.epoch,
             _ => {
                 return Err(format!(
-                    "no size '{name}'; there are counts, ring, kstacks, scratch, epoch"
+                    "no size '{name}'; there are counts, ring, kstacks, scratch, calls, epoch"
                 ));
             }
         };

@@ -42,7 +42,7 @@ struct Cost {
 }
 
 /// Counts by reason, in the order of the reasons.
-struct Counts(Vec<(&'static str, u64)>);
+pub(super) struct Counts(pub(super) Vec<(&'static str, u64)>);
 
 impl Serialize for Counts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -66,7 +66,7 @@ impl Document {
             complete,
             truncated,
         } = ledger;
-        let lost = Loss::ALL.map(|why| (why.name(), lost.get(&why).copied().unwrap_or(0)));
+        let lost = Loss::OF_SAMPLES.map(|why| (why.name(), lost.get(&why).copied().unwrap_or(0)));
         let truncated =
             Truncation::ALL.map(|why| (why.name(), truncated.get(&why).copied().unwrap_or(0)));
         let Overhead {

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use tracer_common::Counters;
+use tracer_common::{Counters, Plain as _};
 
-use super::Meter;
+use super::{Error, Meter, Result, object::Object, sys};
 use crate::profile::{Ledger, Loss, Sample, Truncation};
 
 /// How often a CPU's timer was due since the start.
@@ -55,7 +55,7 @@ impl Account {
         meter: &mut Meter,
     ) -> Ledger {
         let mut ledger = Ledger {
-            lost: Loss::ALL.map(|reason| (reason, 0)).into(),
+            lost: Loss::OF_SAMPLES.map(|reason| (reason, 0)).into(),
             ..Ledger::default()
         };
         let mut lose = |reason, count| *ledger.lost.entry(reason).or_default() += count;
@@ -124,6 +124,27 @@ impl Account {
         ledger.truncated = truncated;
         ledger
     }
+}
+
+/// Reads and clears the counters of a generation: one for each possible CPU, in their order, whatever
+/// their numbers.
+pub(super) fn take_counters(
+    object: &Object,
+    generation: u32,
+    possible_cpus: usize,
+) -> Result<Vec<Counters>> {
+    let map = object.map("COUNTERS")?;
+    let key = generation.to_ne_bytes();
+    // Values of per-CPU maps are laid out at multiples of 8 bytes, which the size is.
+    let mut values = vec![0u8; size_of::<Counters>() * possible_cpus];
+    sys::map_lookup(map, &key, &mut values)
+        .map_err(|error| Error::from_os("read counters", error))?;
+    sys::map_update(map, &key, &vec![0u8; values.len()])
+        .map_err(|error| Error::from_os("clear counters", error))?;
+    Ok(values
+        .chunks_exact(size_of::<Counters>())
+        .filter_map(Counters::read)
+        .collect())
 }
 
 #[cfg(test)]

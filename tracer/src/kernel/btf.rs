@@ -119,6 +119,51 @@ fn u32_at(data: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(data.get(at..at + 4)?.try_into().ok()?))
 }
 
+/// The types of [`plain_value`]: a key of 4 bytes, and a value.
+pub(super) const KEY: u32 = 1;
+pub(super) const VALUE: u32 = 3;
+
+/// Type information for a map whose value is plain words: some kinds of maps are not made without.
+pub(super) fn plain_value(bytes: u32) -> Vec<u8> {
+    const INT: u32 = 1 << 24;
+    const ARRAY: u32 = 3 << 24;
+    /// Of the names in `STRINGS`.
+    const U32: u32 = 1;
+    const U64: u32 = 5;
+    const STRINGS: &[u8] = b"\0u32\0u64\0";
+    let types: [u32; 14] = [
+        // 1: a number of 32 bits.
+        U32,
+        INT,
+        4,
+        32,
+        // 2: one of 64 bits.
+        U64,
+        INT,
+        8,
+        64,
+        // 3: an array of these.
+        0,
+        ARRAY,
+        0,
+        2,
+        1,
+        bytes / 8,
+    ];
+    let types = types.map(u32::to_ne_bytes).concat();
+    let lengths = [0, types.len(), types.len(), STRINGS.len()];
+    let mut data = 0xeb9f_u16.to_ne_bytes().to_vec();
+    // Version 1, no flags; then the length of this header.
+    data.extend([1, 0]);
+    data.extend(24u32.to_ne_bytes());
+    for length in lengths {
+        data.extend((length as u32).to_ne_bytes());
+    }
+    data.extend(types);
+    data.extend(STRINGS);
+    data
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,21 +8,20 @@ use std::{collections::HashMap, os::fd::BorrowedFd, time::Duration};
 
 use aya::maps::{MapData, RingBuf};
 use tracer_common::{
-    Counters, KERNEL_FAILED, KERNEL_HASHED, KERNEL_MAP, Plain, ProcessRecord, RECORD_EXEC,
-    RECORD_EXIT, RECORD_KERNEL_STACK, RECORD_USER_STACK, SampleKey, StackHeader, USER_FOREIGN_ABI,
+    KERNEL_FAILED, KERNEL_HASHED, KERNEL_MAP, Plain, ProcessRecord, RECORD_EXEC, RECORD_EXIT,
+    RECORD_KERNEL_STACK, RECORD_USER_STACK, SampleKey, StackHeader, USER_FOREIGN_ABI,
     USER_NO_FRAME_POINTER, USER_NONE, USER_READ_FAULT, USER_TOO_DEEP, mix,
 };
 
 use super::{
     Due, Error, Result,
-    account::Account,
-    grace::GracePeriod,
+    account::{Account, take_counters},
+    generation::Generations,
     known::{Known, Sent, Stacks},
     object::Object,
     session::Meter,
     sys,
 };
-use crate::proc;
 use crate::profile::{Batch, Comm, Fact, FactKind, Image, RawStack, Sample, StackKey, Truncation};
 
 /// Maps of one generation.
@@ -62,8 +61,7 @@ pub(super) struct Found {
 /// What has to be known from one drain to the next.
 pub(super) struct Drain {
     ring: RingBuf<MapData>,
-    generation: u32,
-    grace_period: GracePeriod,
+    generations: Generations,
     hash_seed: u64,
     possible_cpus: Vec<u32>,
     /// Frames that the kernel hands out of one of its stacks.
@@ -86,9 +84,7 @@ impl Drain {
     ) -> Result<Self> {
         Ok(Self {
             ring: object.ring()?,
-            generation: 0,
-            grace_period: GracePeriod::new()
-                .map_err(|error| Error::from_os("create a BPF map", error))?,
+            generations: Generations::new()?,
             hash_seed,
             possible_cpus,
             kernel_frames: object.kernel_frames(),
@@ -109,19 +105,9 @@ impl Drain {
         batch: &mut Batch,
         meter: &mut Meter,
     ) -> Result<()> {
-        let retired = self.generation;
-        self.generation ^= 1;
-        sys::map_update(
-            object.map("GENERATION")?,
-            &0u32.to_ne_bytes(),
-            &self.generation.to_ne_bytes(),
-        )
-        .map_err(|error| Error::from_os("switch generations", error))?;
         // What is counted from here on belongs to the next slice.
-        batch.end_ns = proc::monotonic_ns();
-        self.grace_period
-            .wait()
-            .map_err(|error| Error::from_os("wait for a grace period", error))?;
+        let (retired, end_ns) = self.generations.retire(object)?;
+        batch.end_ns = end_ns;
         self.known.begin_drain(&self.sent);
 
         let maps = &MAPS[retired as usize];
@@ -134,7 +120,7 @@ impl Drain {
             },
         )
         .map_err(|error| Error::from_os("read the map of counts", error))?;
-        let counters = self.take_counters(object, retired)?;
+        let counters = take_counters(object, retired, self.possible_cpus.len())?;
         self.read_stacks_of(&drained, batch);
         let kernel_stacks = self.take_kernel_stacks(object.map(maps.kernel_stacks)?, batch)?;
         self.found.counts = (maps.counts, drained.len() as u64);
@@ -159,23 +145,6 @@ impl Drain {
             .account
             .ledger(counted, due, stopped, &batch.samples, meter);
         Ok(())
-    }
-
-    /// Reads and clears the counters of a generation: one for each possible CPU, in their order,
-    /// whatever their numbers.
-    fn take_counters(&self, object: &Object, generation: u32) -> Result<Vec<Counters>> {
-        let map = object.map("COUNTERS")?;
-        let key = generation.to_ne_bytes();
-        // Values of per-CPU maps are laid out at multiples of 8 bytes, which the size is.
-        let mut values = vec![0u8; size_of::<Counters>() * self.possible_cpus.len()];
-        sys::map_lookup(map, &key, &mut values)
-            .map_err(|error| Error::from_os("read counters", error))?;
-        sys::map_update(map, &key, &vec![0u8; values.len()])
-            .map_err(|error| Error::from_os("clear counters", error))?;
-        Ok(values
-            .chunks_exact(size_of::<Counters>())
-            .filter_map(Counters::read)
-            .collect())
     }
 
     /// Reads the ring until the stacks of all these keys have come. The ring is read in order, so a

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::proc;
+
 /// What went wrong at the border, with the remedy where there is one.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -53,6 +55,16 @@ pub enum Error {
         "this kernel's type information has no {0}; please report this with the output of 'uname -a'"
     )]
     UnknownKernel(&'static str),
+    /// Probes in user code do not exist.
+    #[error(
+        "this kernel has no probes in user code (/sys/bus/event_source/devices/uprobe); it needs CONFIG_UPROBE_EVENTS"
+    )]
+    NoUprobes,
+    /// Probes were attached, and what they should have seen did not arrive.
+    #[error(
+        "probes in this very program did not see its calls ({0}); please report this with the output of 'uname -a'"
+    )]
+    Silent(String),
     /// The verifier said no.
     #[error(
         "the kernel refused program {program}: {source}; please report this with the output of 'uname -a'\n{log}"
@@ -90,6 +102,18 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     /// Sorts the kernel's answer to `what`.
+    /// Whether the running kernel is new enough for something.
+    pub fn check_version(what: &'static str, needed: (u32, u32)) -> Result<()> {
+        match proc::kernel_version() {
+            Some(version) if version < needed => Err(Self::TooOld {
+                what,
+                needed,
+                running: proc::kernel_release(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn from_os(what: &'static str, source: io::Error) -> Self {
         match source.raw_os_error() {
             Some(libc::EPERM | libc::EACCES) if !rustix::process::geteuid().is_root() => {

@@ -12,6 +12,8 @@ pub struct Shrink {
     pub kernel_stacks: Option<u32>,
     /// Scratch slots per CPU.
     pub scratch: Option<u32>,
+    /// Buckets of latencies in each map, which are then always in a map.
+    pub calls: Option<u32>,
     /// Drains after which stacks that are no longer seen are forgotten, instead of a time.
     pub epoch: Option<u32>,
 }

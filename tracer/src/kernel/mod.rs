@@ -5,8 +5,11 @@
 
 mod account;
 mod btf;
+mod calibrate;
+mod calls;
 mod drain;
 mod error;
+mod generation;
 mod grace;
 mod health;
 mod heap;
@@ -18,11 +21,15 @@ mod perf;
 mod session;
 mod sideband;
 mod sys;
+mod uprobes;
 
 pub use account::Due;
+pub use calibrate::{AttachMode, CallCost, ProbeCosts, calibrate, calibrate_and_compare};
+pub use calls::{By, CallOptions, CallSession};
 pub use error::{Error, Result};
 pub use health::{Health, MapFill, ProgramRuns};
 pub use heap::give_back_large_blocks;
 pub use limits::Shrink;
 pub use perf::{Event, Ticks};
 pub use session::{Meter, Session, SessionOptions, Target};
+pub use uprobes::Place;

@@ -16,7 +16,11 @@ use aya_obj::{
 };
 use tracer_common::MAX_KERNEL_FRAMES;
 
-use super::{Error, Result, Shrink, btf::Btf, sys};
+use super::{
+    Error, Result,
+    btf::{self, Btf},
+    sys,
+};
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../bpf/tracer.x86_64.bpf.o");
 
@@ -30,11 +34,27 @@ const FACTS: [(&str, &str, &str); 7] = [
     ("TASK_SIGNAL", "task_struct", "signal"),
     ("SIGNAL_LIVE", "signal_struct", "live"),
 ];
+/// Those that only programs at probes in user code read: a kernel without such probes has no need of them.
+const FACTS_OF_PROBES: [(&str, &str, &str); 4] = [
+    ("TASK_MM", "task_struct", "mm"),
+    ("MM_UPROBES_STATE", "mm_struct", "uprobes_state"),
+    ("UPROBES_STATE_AREA", "uprobes_state", "xol_area"),
+    ("AREA_ADDRESS", "xol_area", "vaddr"),
+];
 
 /// The map of stacks that have been sent, which is cleared through memory.
 pub(super) const SENT: &str = "SENT";
 /// `BPF_F_MMAPABLE` (Linux 5.5).
 const MMAPABLE: u32 = 1 << 10;
+
+/// How a program is going to be attached (`enum bpf_attach_type`).
+#[derive(Clone, Copy)]
+pub(super) enum AttachType {
+    /// As its type always is.
+    Usual = 0,
+    /// To many places in user code (`BPF_TRACE_UPROBE_MULTI`, Linux 6.6).
+    UprobeMulti = 48,
+}
 
 /// The object: its maps are in the kernel, its programs are not until they are asked for.
 pub(super) struct Object {
@@ -53,13 +73,18 @@ struct LoadedMap {
 
 impl Object {
     /// Parses the object, writes the kernel facts into it, makes its maps.
-    pub(super) fn load(sizes: &Shrink) -> Result<Self> {
+    /// `sizes` says how many entries a map shall have, if not as many as the object says.
+    pub(super) fn load(sizes: impl Fn(&str) -> Option<u32>) -> Result<Self> {
         let kernel = Btf::of_kernel()?;
         let mut facts = HashMap::new();
         for (symbol, structure, member) in FACTS {
             let offset = kernel
                 .offset(structure, member)
                 .ok_or(Error::UnknownKernel(member))?;
+            facts.insert(symbol, offset.to_ne_bytes());
+        }
+        for (symbol, structure, member) in FACTS_OF_PROBES {
+            let offset = kernel.offset(structure, member).unwrap_or(0);
             facts.insert(symbol, offset.to_ne_bytes());
         }
         drop(kernel);
@@ -88,7 +113,7 @@ impl Object {
         let kernel_frames = kernel_frames();
         let mut maps = HashMap::new();
         for (name, map) in &parsed.maps {
-            let entries = sizes.entries(name).unwrap_or(map.max_entries());
+            let entries = sizes(name).unwrap_or(map.max_entries());
             let fd = create(name, map, entries, kernel_frames)?;
             maps.insert(name.clone(), LoadedMap { fd, entries });
         }
@@ -143,14 +168,28 @@ impl Object {
 
     /// Loads a program; it stays in the kernel for as long as the object does.
     pub(super) fn program(&mut self, name: &'static str) -> Result<BorrowedFd<'_>> {
+        self.program_for(name, AttachType::Usual)
+    }
+
+    /// Loads a program for a way of attaching it, the same whenever it is asked for.
+    pub(super) fn program_for(
+        &mut self,
+        name: &'static str,
+        attach: AttachType,
+    ) -> Result<BorrowedFd<'_>> {
         let index = match self.programs.iter().position(|(loaded, _)| *loaded == name) {
             Some(index) => index,
             None => {
-                self.programs.push((name, self.load_program(name)?));
+                self.programs.push((name, self.load_program(name, attach)?));
                 self.programs.len() - 1
             }
         };
         Ok(self.programs[index].1.as_fd())
+    }
+
+    /// Loads a program that the object does not keep.
+    pub(super) fn spare_program(&self, name: &'static str, attach: AttachType) -> Result<OwnedFd> {
+        self.load_program(name, attach)
     }
 
     /// The programs that have been loaded.
@@ -158,7 +197,7 @@ impl Object {
         &self.programs
     }
 
-    fn load_program(&self, name: &'static str) -> Result<OwnedFd> {
+    fn load_program(&self, name: &'static str, attach: AttachType) -> Result<OwnedFd> {
         let program = self
             .parsed
             .programs
@@ -172,11 +211,15 @@ impl Object {
         let program_type = match program.section {
             ProgramSection::PerfEvent => bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT,
             ProgramSection::RawTracePoint => bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT,
+            ProgramSection::UProbe { .. } | ProgramSection::URetProbe { .. } => {
+                bpf_prog_type::BPF_PROG_TYPE_KPROBE
+            }
             _ => return Err(unusable(name)),
         };
         let load = sys::ProgramLoad {
             name,
             program_type: program_type as u32,
+            attach_type: attach as u32,
             function,
             license: &program.license,
             btf: self.btf.as_ref().map(|btf| btf.as_fd()),
@@ -217,6 +260,16 @@ fn create(name: &str, map: &aya_obj::Map, entries: u32, kernel_frames: usize) ->
     };
     let mut shape = sys::MapShape::new(map.map_type(), map.key_size(), value_size, entries);
     shape.flags = map.map_flags() | if name == SENT { MMAPABLE } else { 0 };
+    let types = if map.map_type() == bpf_map_type::BPF_MAP_TYPE_TASK_STORAGE as u32 {
+        let types = sys::btf_load(&btf::plain_value(value_size))
+            .map_err(|error| Error::from_os("load type information", error))?;
+        Some(types)
+    } else {
+        None
+    };
+    shape.types = types
+        .as_ref()
+        .map(|types| (types.as_fd(), btf::KEY, btf::VALUE));
     let fd =
         sys::map_create(name, &shape).map_err(|error| Error::from_os("create a BPF map", error))?;
     if !map.data().is_empty() {

@@ -4,8 +4,8 @@
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use tracer_common::{
-    Config, FLAG_FOLLOW, FLAG_IDLE, Plain as _, SCRATCH_SLOTS, TARGET_ALL, TARGET_CGROUP,
-    TARGET_PROCESSES, TARGET_THREADS,
+    Config, FLAG_FOLLOW, FLAG_IDLE, FLAG_REPORT, Plain as _, SCRATCH_SLOTS, TARGET_ALL,
+    TARGET_CGROUP, TARGET_PROCESSES, TARGET_THREADS,
 };
 
 use super::{
@@ -99,23 +99,10 @@ impl Session {
             ring: options.shrink.ring.or(Some((room * 64).max(1 << 20))),
             ..options.shrink
         };
-        let mut object = Object::load(&sizes)?;
+        let mut object = Object::load(|map| sizes.entries(map))?;
         let hash_seed = random()?;
-        let config = configure(&object, options, hash_seed)?;
-        let mut links = Vec::new();
-        let mut attach = |program, tracepoint| {
-            let program = object.program(program)?;
-            let link = sys::raw_tracepoint_open(tracepoint, program)
-                .map_err(|error| Error::from_os("attach to a tracepoint", error))?;
-            links.push(link);
-            Ok(())
-        };
-        attach("process_exec", c"sched_process_exec")?;
-        attach("process_exit", c"sched_process_exit")?;
-        if options.follow && matches!(options.target, Target::Processes(_)) {
-            attach("process_fork", c"sched_process_fork")?;
-            attach("process_free", c"sched_process_free")?;
-        }
+        let config = configure(&object, options, std::process::id(), hash_seed, FLAG_REPORT)?;
+        let links = follow(&mut object, options, true)?;
         // Processes move between CPUs, so all are watched, whichever are sampled.
         let (online, possible) = (cpus("online")?, cpus("possible")?);
         let sideband = sideband(&online)?;
@@ -196,7 +183,36 @@ impl Session {
     }
 }
 
-fn configure(object: &Object, options: &SessionOptions, hash_seed: u64) -> Result<Config> {
+/// Attaches what follows processes; `ends`: their ends matter too, not only their beginnings.
+pub(super) fn follow(
+    object: &mut Object,
+    options: &SessionOptions,
+    ends: bool,
+) -> Result<Vec<OwnedFd>> {
+    let mut programs = vec![("process_exec", c"sched_process_exec")];
+    if ends {
+        programs.push(("process_exit", c"sched_process_exit"));
+    }
+    if options.follow && matches!(options.target, Target::Processes(_)) {
+        programs.push(("process_fork", c"sched_process_fork"));
+        programs.push(("process_free", c"sched_process_free"));
+    }
+    let attach = |(program, tracepoint)| {
+        let program = object.program(program)?;
+        sys::raw_tracepoint_open(tracepoint, program)
+            .map_err(|error| Error::from_os("attach to a tracepoint", error))
+    };
+    programs.into_iter().map(attach).collect()
+}
+
+/// Writes the settings: `own_tgid` is left out; with these flags besides those that the options ask for.
+pub(super) fn configure(
+    object: &Object,
+    options: &SessionOptions,
+    own_tgid: u32,
+    hash_seed: u64,
+    flags: u32,
+) -> Result<Config> {
     let (target, cgroup, cgroup_level) = match &options.target {
         Target::All => (TARGET_ALL, 0, 0),
         Target::Processes(_) => (TARGET_PROCESSES, 0, 0),
@@ -205,9 +221,10 @@ fn configure(object: &Object, options: &SessionOptions, hash_seed: u64) -> Resul
     };
     let config = Config {
         target,
-        flags: if options.idle { FLAG_IDLE } else { 0 }
+        flags: flags
+            | if options.idle { FLAG_IDLE } else { 0 }
             | if options.follow { FLAG_FOLLOW } else { 0 },
-        own_tgid: std::process::id(),
+        own_tgid,
         worker_tgid: options.worker.unwrap_or(0),
         cgroup,
         cgroup_level,
@@ -242,12 +259,14 @@ fn write_config(object: &Object, config: &Config) -> Result<()> {
     write(object, "CONFIG", &0u32.to_ne_bytes(), config.bytes())
 }
 
-fn write(object: &Object, map: &'static str, key: &[u8], value: &[u8]) -> Result<()> {
+/// Sets an element of a map of settings.
+pub(super) fn write(object: &Object, map: &'static str, key: &[u8], value: &[u8]) -> Result<()> {
     sys::map_update(object.map(map)?, key, value)
         .map_err(|error| Error::from_os("write settings", error))
 }
 
-fn cpus(list: &str) -> Result<Vec<u32>> {
+/// The numbers of the CPUs on one of the kernel's lists.
+pub(super) fn cpus(list: &str) -> Result<Vec<u32>> {
     proc::cpus(list).map_err(|source| Error::Os {
         what: "read the list of CPUs",
         source,

@@ -69,6 +69,8 @@ pub(super) struct MapShape<'a> {
     pub(super) flags: u32,
     /// What a map of maps holds.
     pub(super) inner: Option<BorrowedFd<'a>>,
+    /// Type information, and the numbers of the key's and the value's type in it.
+    pub(super) types: Option<(BorrowedFd<'a>, u32, u32)>,
 }
 
 impl MapShape<'_> {
@@ -85,6 +87,7 @@ impl MapShape<'_> {
             max_entries,
             flags: 0,
             inner: None,
+            types: None,
         }
     }
 }
@@ -101,6 +104,11 @@ pub(super) fn map_create(name: &str, shape: &MapShape<'_>) -> io::Result<OwnedFd
     create.map_flags = shape.flags;
     create.inner_map_fd = shape.inner.map_or(0, raw);
     set_name(&mut create.map_name, name);
+    if let Some((types, key, value)) = shape.types {
+        create.btf_fd = raw(types);
+        create.btf_key_type_id = key;
+        create.btf_value_type_id = value;
+    }
     new_fd(bpf(bpf_cmd::BPF_MAP_CREATE, &mut attr)?)
 }
 
@@ -209,6 +217,8 @@ pub(super) fn btf_load(data: &[u8]) -> io::Result<OwnedFd> {
 pub(super) struct ProgramLoad<'a> {
     pub(super) name: &'a str,
     pub(super) program_type: u32,
+    /// `enum bpf_attach_type`; 0 where the type says it all.
+    pub(super) attach_type: u32,
     pub(super) function: &'a aya_obj::Function,
     pub(super) license: &'a CStr,
     pub(super) btf: Option<BorrowedFd<'a>>,
@@ -225,6 +235,7 @@ pub(super) fn program_load(program: &ProgramLoad<'_>, log: &mut [u8]) -> io::Res
     let load = unsafe { &mut attr.__bindgen_anon_3 };
     set_name(&mut load.prog_name, program.name);
     load.prog_type = program.program_type;
+    load.expected_attach_type = program.attach_type;
     load.insns = address(function.instructions.as_slice());
     load.insn_cnt = count(function.instructions.len())?;
     load.license = program.license.as_ptr() as u64;
@@ -251,6 +262,101 @@ pub(super) fn raw_tracepoint_open(name: &CStr, program: BorrowedFd<'_>) -> io::R
     attr.raw_tracepoint.name = name.as_ptr() as u64;
     attr.raw_tracepoint.prog_fd = raw(program);
     new_fd(bpf(bpf_cmd::BPF_RAW_TRACEPOINT_OPEN, &mut attr)?)
+}
+
+/// Where to attach a program in one file: offsets, each with the cookie that the program gets.
+pub(super) struct UprobeMulti<'a> {
+    pub(super) path: &'a CStr,
+    pub(super) offsets: &'a [u64],
+    pub(super) cookies: &'a [u64],
+    /// Whether at the returns of the functions there.
+    pub(super) at_return: bool,
+    /// A process, or 0: all.
+    pub(super) pid: u32,
+}
+
+/// Attaches a program to many places in user code at once (Linux 6.6). It stays until the descriptor
+/// is closed.
+pub(super) fn uprobe_multi(
+    program: BorrowedFd<'_>,
+    attach_type: u32,
+    probes: &UprobeMulti<'_>,
+) -> io::Result<OwnedFd> {
+    if probes.offsets.len() != probes.cookies.len() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut attr = zeroed();
+    attr.link_create.__bindgen_anon_1.prog_fd = raw(program);
+    attr.link_create.attach_type = attach_type;
+    // SAFETY: writing to a field of a zeroed union of plain integers.
+    let multi = unsafe { &mut attr.link_create.__bindgen_anon_3.uprobe_multi };
+    multi.path = probes.path.as_ptr() as u64;
+    multi.offsets = address(probes.offsets);
+    multi.cookies = address(probes.cookies);
+    multi.cnt = u32::try_from(probes.offsets.len()).map_err(io::Error::other)?;
+    // `BPF_F_UPROBE_MULTI_RETURN`.
+    multi.flags = probes.at_return.into();
+    multi.pid = probes.pid;
+    new_fd(bpf(bpf_cmd::BPF_LINK_CREATE, &mut attr)?)
+}
+
+/// Attaches a program to a perf event (Linux 5.15). It stays until the descriptor is closed, which
+/// also holds the event.
+pub(super) fn perf_event_link(
+    program: BorrowedFd<'_>,
+    event: BorrowedFd<'_>,
+    attach_type: u32,
+    cookie: u64,
+) -> io::Result<OwnedFd> {
+    let mut attr = zeroed();
+    attr.link_create.__bindgen_anon_1.prog_fd = raw(program);
+    attr.link_create.__bindgen_anon_2.target_fd = raw(event);
+    attr.link_create.attach_type = attach_type;
+    attr.link_create.__bindgen_anon_3.perf_event.bpf_cookie = cookie;
+    new_fd(bpf(bpf_cmd::BPF_LINK_CREATE, &mut attr)?)
+}
+
+/// Reads the elements `first..first + count` of an array (Linux 5.6; per-CPU: 5.13), `size` bytes
+/// each, into `values`.
+pub(super) fn array_read(
+    map: BorrowedFd<'_>,
+    first: u32,
+    count: u32,
+    size: usize,
+    values: &mut Vec<u8>,
+) -> io::Result<()> {
+    values.clear();
+    values.resize(size * count as usize, 0);
+    let mut keys = vec![0u32; count as usize];
+    let (mut read, mut token) = (0u32, first.wrapping_sub(1));
+    while read < count {
+        let mut attr = zeroed();
+        let mut next = 0u32;
+        // The call goes on behind the element that the token names.
+        attr.batch.in_batch = if first + read == 0 {
+            0
+        } else {
+            address(&token)
+        };
+        attr.batch.out_batch = address_mut(&mut next);
+        attr.batch.keys = address_mut(&mut keys[read as usize..]);
+        attr.batch.values = address_mut(&mut values[size * read as usize..]);
+        attr.batch.count = count - read;
+        attr.batch.map_fd = raw(map);
+        match bpf(bpf_cmd::BPF_MAP_LOOKUP_BATCH, &mut attr) {
+            Ok(_) => {}
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
+            Err(error) => return Err(error),
+        }
+        // SAFETY: the kernel has written how many elements it has copied.
+        let copied = unsafe { attr.batch.count };
+        if copied == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        read += copied;
+        token = first + read - 1;
+    }
+    Ok(())
 }
 
 /// Has the kernel count runs and time of all programs while the descriptor is open (Linux 5.8).
@@ -286,14 +392,37 @@ pub(super) fn program_statistics(program: BorrowedFd<'_>) -> io::Result<ProgramS
 
 /// Opens a perf event for everything that runs on one CPU.
 pub(super) fn perf_event_open(attr: &perf_event_attr, cpu: u32) -> io::Result<OwnedFd> {
-    const CLOSE_ON_EXEC: libc::c_ulong = 8;
     let cpu = libc::c_int::try_from(cpu).map_err(io::Error::other)?;
+    perf_event_of(attr, -1, cpu)
+}
+
+/// Opens a perf event for a process wherever it runs; `None`: for all, which is then counted on one
+/// CPU but happens on each (probes do).
+pub(super) fn perf_event_of_process(
+    attr: &perf_event_attr,
+    pid: Option<u32>,
+) -> io::Result<OwnedFd> {
+    match pid {
+        Some(pid) => {
+            let pid = libc::c_int::try_from(pid).map_err(io::Error::other)?;
+            perf_event_of(attr, pid, -1)
+        }
+        None => perf_event_of(attr, -1, 0),
+    }
+}
+
+fn perf_event_of(
+    attr: &perf_event_attr,
+    pid: libc::c_int,
+    cpu: libc::c_int,
+) -> io::Result<OwnedFd> {
+    const CLOSE_ON_EXEC: libc::c_ulong = 8;
     // SAFETY: `attr` is initialised and carries its own size.
     let result = unsafe {
         libc::syscall(
             libc::SYS_perf_event_open,
             &raw const *attr,
-            -1,
+            pid,
             cpu,
             -1,
             CLOSE_ON_EXEC,

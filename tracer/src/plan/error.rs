@@ -70,6 +70,8 @@ impl From<crate::kernel::Error> for Failure {
             | Error::NoBtf(_)
             | Error::PidNamespace
             | Error::UnknownKernel(_)
+            | Error::NoUprobes
+            | Error::Silent(_)
             | Error::Verifier { .. }
             | Error::NoEvent(_) => Status::Unable,
         };

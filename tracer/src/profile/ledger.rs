@@ -16,6 +16,10 @@ pub enum Loss {
     MapFull,
     /// Programs interrupted each other deeper than there is scratch space.
     Nested,
+    /// A call that never returned to its caller: left by `longjmp` or an exception.
+    NoReturn,
+    /// The kernel keeps at most 64 pending return probes for a thread, and had them all.
+    UretprobeDepth,
 }
 
 /// A balanced account: `fired = recorded + filtered + thinned + open + Σ lost` always, and
@@ -42,8 +46,10 @@ pub struct Ledger {
 }
 
 impl Loss {
-    /// Every reason.
-    pub const ALL: [Self; 4] = [Self::NotRun, Self::RingFull, Self::MapFull, Self::Nested];
+    /// Every reason for which a sample can be missing.
+    pub const OF_SAMPLES: [Self; 4] = [Self::NotRun, Self::RingFull, Self::MapFull, Self::Nested];
+    /// Every reason for which a call can be missing.
+    pub const OF_CALLS: [Self; 3] = [Self::MapFull, Self::NoReturn, Self::UretprobeDepth];
 
     /// The name in files and on screens.
     pub const fn name(self) -> &'static str {
@@ -52,6 +58,8 @@ impl Loss {
             Self::RingFull => "ring_full",
             Self::MapFull => "map_full",
             Self::Nested => "nested",
+            Self::NoReturn => "no_return",
+            Self::UretprobeDepth => "uretprobe_depth",
         }
     }
 }

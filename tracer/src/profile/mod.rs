@@ -3,6 +3,7 @@
 mod batch;
 mod holders;
 mod intern;
+mod latency;
 mod ledger;
 mod lives;
 mod mappings;
@@ -18,6 +19,10 @@ mod stack;
 
 pub use batch::{
     Batch, Comm, Dso, Fact, FactKind, Image, Mapping, RawStack, Sample, StackKey, Truncation,
+};
+pub use latency::{
+    Bucket, CallBatch, CallKey, Calls, Function, FunctionId, Histogram, KeyId, Latencies,
+    SpanLedger,
 };
 pub use ledger::{Ledger, Loss};
 pub use memory::{Garbage, Held};

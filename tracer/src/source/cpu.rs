@@ -3,7 +3,6 @@
 use super::Spec;
 use crate::{
     kernel::{Error, Event, Health, Meter, Result, Session, SessionOptions, Ticks},
-    proc,
     profile::{Batch, Fact},
 };
 
@@ -36,14 +35,7 @@ impl Cpu {
 
     /// Attaches to a new session; nothing is sampled before [`Self::start`].
     pub fn open(options: &CpuOptions, session: &SessionOptions) -> Result<Self> {
-        if proc::kernel_version().is_some_and(|running| running < Self::SPEC.kernel) {
-            let running = proc::kernel_release();
-            return Err(Error::TooOld {
-                what: Self::SPEC.title,
-                needed: Self::SPEC.kernel,
-                running,
-            });
-        }
+        Error::check_version(Self::SPEC.title, Self::SPEC.kernel)?;
         let mut session = Session::open(session)?;
         let CpuOptions { event, hertz, cpus } = options;
         let ticks = Ticks::open(&mut session, "cpu_sample", *event, *hertz, cpus)?;

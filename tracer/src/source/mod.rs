@@ -2,10 +2,12 @@
 
 mod collect;
 mod cpu;
+mod function;
 mod mappings;
 
 pub use collect::{Collected, Collector, Message, TICK};
 pub use cpu::{Cpu, CpuOptions};
+pub use function::{By, Function, FunctionOptions};
 pub use mappings::Interest;
 
 /// What a source is, as data: titles and messages are made from it.

@@ -23,7 +23,7 @@ pub(super) fn symbol(symbol: Symbol) -> Symbol {
 }
 
 /// Writes what does not print, or changes how its neighbours print, as `\u{…}`.
-fn text(text: String) -> String {
+pub(crate) fn text(text: String) -> String {
     if !text.chars().any(must_be_escaped) && text.len() <= MAX_CHARS {
         return text;
     }

@@ -25,10 +25,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::profile::FrameId;
 
+pub(crate) use clean::text as clean;
 pub use client::{Settings, Symbolizer, Usage, worker_command};
 #[doc(hidden)]
 pub use place::ids;
 pub use place::{Holder, Place};
+
+/// Opens a regular file, and nothing else; links are followed.
+pub(crate) fn open_file(path: &std::path::Path) -> std::io::Result<std::fs::File> {
+    open::regular_or_link(path, |_| true)
+}
 
 /// What is known about a frame: its function, and those inlined into it there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

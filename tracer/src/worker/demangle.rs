@@ -6,7 +6,7 @@
 use cpp_demangle::DemangleOptions;
 
 /// The name without its mangling, if it has one.
-pub(super) fn demangle(name: &str) -> Option<String> {
+pub(crate) fn demangle(name: &str) -> Option<String> {
     // Some platforms put another underscore before every symbol.
     let plain = name
         .strip_prefix('_')

@@ -24,6 +24,7 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 pub(crate) use channel::Channel;
+pub(crate) use demangle::demangle;
 pub(crate) use protocol::{Answer, BATCH, Reply, Request, Wanted};
 
 /// Runs as the worker until the other end of the socket, which is standard input, is closed.

@@ -177,7 +177,7 @@ pub(crate) fn lossy(size: (u16, u16)) -> Driver {
             };
             script.sample(app, b"app", stack, weight);
         }
-        for (why, weight) in Loss::ALL.into_iter().zip(1..) {
+        for (why, weight) in Loss::OF_SAMPLES.into_iter().zip(1..) {
             script.lost(why, weight);
         }
         script.sample(app, b"app", user(&[APP + 0x20, APP + 0x11]), 9);
