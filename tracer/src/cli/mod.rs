@@ -2,6 +2,7 @@
 
 mod duration;
 mod flame;
+mod hist;
 mod sampling;
 mod subject;
 mod top;
@@ -37,6 +38,8 @@ enum Command {
     Top(Box<top::TopArgs>),
     /// Record one profile and write it as a flame graph, folded stacks or tables
     Flame(Box<flame::FlameArgs>),
+    /// Measure how long calls of functions take, as histograms with percentiles
+    Hist(Box<hist::HistArgs>),
 }
 
 /// What parsing came to.
@@ -57,6 +60,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Failure
         Ok(Cli { command }) => Ok(Parsed::Plan(Box::new(match command {
             Command::Top(top) => Plan::Top(top.lower()?),
             Command::Flame(flame) => Plan::Flame(flame.lower()?),
+            Command::Hist(hist) => Plan::Hist(hist.lower()?),
         }))),
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
@@ -75,6 +79,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Failure
             _ => {
                 let topic = match args.get(1).and_then(|first| first.to_str()) {
                     Some("flame") => " flame",
+                    Some("hist") => " hist",
                     Some("top") => " top",
                     _ => "",
                 };
@@ -112,9 +117,16 @@ fn one_line(error: &clap::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::{path::PathBuf, time::Duration};
+
     use clap::CommandFactory as _;
 
     use super::*;
+    use crate::{
+        plan::{Hist, Subject},
+        source::By,
+        view::LatencyGroup,
+    };
 
     #[track_caller]
     fn check(line: &str, expected: &str) {
@@ -142,6 +154,110 @@ mod tests {
             "tracer flame -d 0",
             "invalid value '0' for '--duration <DUR>': must be longer than nothing; see 'tracer flame --help'",
         );
+    }
+
+    #[track_caller]
+    fn hist(line: &str) -> Hist {
+        let parsed = parse(line.split(' ').map(OsString::from));
+        match parsed.map(|parsed| match parsed {
+            Parsed::Plan(plan) => *plan,
+            Parsed::Text(text) => panic!("{text}"),
+        }) {
+            Ok(Plan::Hist(hist)) => hist,
+            Ok(_) => panic!("{line} is another command"),
+            Err(failure) => panic!("{line}: {failure}"),
+        }
+    }
+
+    /// Where a line of `tracer hist` writes, and what.
+    #[track_caller]
+    fn outputs(line: &str) -> Vec<(String, &'static str)> {
+        let name = |path: Option<PathBuf>| {
+            path.map_or_else(|| "-".to_owned(), |path| path.display().to_string())
+        };
+        let outputs = hist(line).outputs.into_iter();
+        outputs
+            .map(|output| (name(output.path), output.format.name))
+            .collect()
+    }
+
+    #[test]
+    fn hist_writes_what_is_asked_for_where_it_is_asked_for() {
+        for (line, expected) in [
+            ("tracer hist malloc", &[][..]),
+            ("tracer hist malloc -b", &[("-", "text")]),
+            ("tracer hist malloc -n 3", &[("-", "text")]),
+            ("tracer hist malloc --json", &[("-", "json")]),
+            ("tracer hist malloc --json -b", &[("-", "json")]),
+            ("tracer hist malloc --csv", &[("-", "csv")]),
+            ("tracer hist malloc --format csv", &[("-", "csv")]),
+            ("tracer hist malloc -o a.json", &[("a.json", "json")]),
+            (
+                "tracer hist malloc -o - -o b.csv -o -",
+                &[("-", "text"), ("b.csv", "csv")],
+            ),
+            (
+                "tracer hist malloc --json -o - -o c.txt",
+                &[("-", "json"), ("c.txt", "text")],
+            ),
+            ("tracer hist malloc -o d --format json", &[("d", "json")]),
+        ] {
+            let expected: Vec<_> = expected
+                .iter()
+                .map(|(path, format)| ((*path).to_owned(), *format))
+                .collect();
+            assert_eq!(outputs(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn hist_takes_several_probes_and_a_command() {
+        let plan = hist("tracer hist malloc free --by function,pid --slower-than 50us -- ls -l");
+        let probes: Vec<&str> = plan.probes.iter().map(|probe| probe.text()).collect();
+        assert_eq!(probes, ["malloc", "free"]);
+        let command = ["ls", "-l"].map(OsString::from);
+        assert_eq!(plan.subject, Subject::Command(command.into()));
+        assert_eq!(plan.group, LatencyGroup::Function);
+        assert_eq!(plan.by, By::Process);
+        assert_eq!(plan.slower_than, Duration::from_micros(50));
+        assert!(plan.children && !plan.yes);
+        let plan = hist("tracer hist malloc -p 4711,redis --no-children");
+        assert!(!plan.children);
+        assert_eq!(plan.slower_than, Duration::ZERO);
+        assert_eq!((plan.group, plan.by), (LatencyGroup::Probe, By::Function));
+    }
+
+    #[test]
+    fn wrong_usage_of_hist_is_one_line_with_a_remedy() {
+        check(
+            "tracer hist -p 1",
+            "the following required arguments were not provided: <PROBE>...; see 'tracer hist --help'",
+        );
+        check(
+            "tracer hist malloc -o a.svg",
+            "the name of the file \"a.svg\" does not end like that of any format; known are: .txt .json .csv",
+        );
+        check(
+            "tracer hist malloc --format svg",
+            "no format is called \"svg\"; there are: text json csv",
+        );
+        check(
+            "tracer hist malloc --by pid,comm",
+            "--by takes one of pid, tid and comm, and function besides; --by function,pid for instance",
+        );
+        check(
+            "tracer hist malloc -I 10ms",
+            "an interval is at least 100ms; what is measured is collected that often",
+        );
+        check(
+            "tracer hist malloc --slower-than 5parsec",
+            "invalid value '5parsec' for '--slower-than <DUR>': unknown unit 'parsec'; use ns, us, ms, s, m or h; see 'tracer hist --help'",
+        );
+        check(
+            "tracer hist malloc --json --csv",
+            "the argument '--json' cannot be used with '--csv'; see 'tracer hist --help'",
+        );
+        check("tracer hist malloc --", "no command follows '--'");
     }
 
     #[test]

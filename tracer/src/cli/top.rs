@@ -62,7 +62,7 @@ pub(super) struct TopArgs {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum ThemeArg {
+pub(super) enum ThemeArg {
     /// What the terminal says it can; none with NO_COLOR
     Auto,
     /// For a dark background
@@ -73,6 +73,18 @@ enum ThemeArg {
     Ansi,
     /// No colours
     Mono,
+}
+
+impl ThemeArg {
+    pub(super) fn palette(self) -> Palette {
+        match self {
+            Self::Auto => Palette::Auto,
+            Self::Dark => Palette::Dark,
+            Self::Light => Palette::Light,
+            Self::Ansi => Palette::Ansi,
+            Self::Mono => Palette::Mono,
+        }
+    }
 }
 
 impl TopArgs {
@@ -89,16 +101,7 @@ impl TopArgs {
             log,
             pictures,
         } = self;
-        const SHORTEST: Duration = Duration::from_millis(100);
-        const LONGEST_HISTORY: Duration = Duration::from_secs(24 * 3600);
-        if interval < SHORTEST {
-            return Err(usage(
-                "an interval is at least 100ms; samples are collected that often",
-            ));
-        }
-        if history < interval || history > LONGEST_HISTORY {
-            return Err(usage("--history is at least one interval and at most 24h"));
-        }
+        check_times(interval, history)?;
         let mut sampling = sampling.lower()?;
         // They are taken while the measuring goes on, which ends with them.
         let pictures = pictures.and_then(|directory| {
@@ -115,15 +118,24 @@ impl TopArgs {
                 (false, false) => None,
             },
             rounds,
-            palette: match theme {
-                ThemeArg::Auto => Palette::Auto,
-                ThemeArg::Dark => Palette::Dark,
-                ThemeArg::Light => Palette::Light,
-                ThemeArg::Ansi => Palette::Ansi,
-                ThemeArg::Mono => Palette::Mono,
-            },
+            palette: theme.palette(),
             log,
             pictures,
         })
     }
+}
+
+/// Whether an interval and the history can be kept.
+pub(super) fn check_times(interval: Duration, history: Duration) -> Result<(), Failure> {
+    const SHORTEST: Duration = Duration::from_millis(100);
+    const LONGEST_HISTORY: Duration = Duration::from_secs(24 * 3600);
+    if interval < SHORTEST {
+        return Err(usage(
+            "an interval is at least 100ms; what is measured is collected that often",
+        ));
+    }
+    if history < interval || history > LONGEST_HISTORY {
+        return Err(usage("--history is at least one interval and at most 24h"));
+    }
+    Ok(())
 }

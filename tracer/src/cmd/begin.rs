@@ -58,8 +58,9 @@ pub(super) fn header(sampling: &Sampling, title: &str, cpu: &Cpu) -> Header {
     }
 }
 
-/// Each CPU takes two descriptors, and shells allow 1024.
-fn raise_file_limit() {
+/// Each CPU takes two descriptors, a probe that is attached alone takes some too, and shells allow
+/// 1024.
+pub(super) fn raise_file_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     // Where it matters, opening fails and says so.

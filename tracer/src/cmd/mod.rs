@@ -4,6 +4,7 @@ mod begin;
 mod cost;
 mod ending;
 mod flame;
+mod hist;
 mod launch;
 mod measuring;
 mod outputs;
@@ -28,6 +29,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli::Parsed::Plan(plan)) => match &*plan {
             Plan::Flame(plan) => flame::run(plan),
             Plan::Top(plan) => top::run(plan),
+            Plan::Hist(plan) => hist::run(plan),
         },
         Err(failure) => Err(failure),
     };

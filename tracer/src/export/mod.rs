@@ -5,6 +5,7 @@
 
 mod folded;
 mod json;
+mod latency;
 mod ledger;
 mod svg;
 mod text;
@@ -17,6 +18,9 @@ use crate::{
     view::Query,
 };
 
+pub use latency::{
+    LATENCY_FORMATS, LatencyExport, LatencyFormat, Pace, latency_format, latency_format_of,
+};
 pub use svg::{Script, write as write_svg};
 
 /// Everything that a format may write.
@@ -118,24 +122,21 @@ pub static FORMATS: &[Format] = &[
     ledger::FORMAT,
 ];
 
-/// No format has this name, or this end of a file name.
+/// No format has this name, or this end of a file name; what there is comes second.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownFormat {
     /// Asked for by name.
-    #[error("no format is called {0:?}; there are: {names}", names = known(|format| vec![format.name]))]
-    Name(String),
+    #[error("no format is called {0:?}; there are: {1}")]
+    Name(String, String),
     /// Asked for by a file's name.
-    #[error(
-        "the name of the file {0:?} does not end like that of any format; known are: {extensions}",
-        extensions = known(|format| format.extensions.to_vec())
-    )]
-    Extension(String),
+    #[error("the name of the file {0:?} does not end like that of any format; known are: {1}")]
+    Extension(String, String),
 }
 
 /// The format of a name.
 pub fn by_name(name: &str) -> Result<&'static Format, UnknownFormat> {
     let found = FORMATS.iter().find(|format| format.name == name);
-    found.ok_or_else(|| UnknownFormat::Name(name.to_owned()))
+    found.ok_or_else(|| UnknownFormat::Name(name.to_owned(), known(|format| vec![format.name])))
 }
 
 /// The format that a file's name asks for.
@@ -150,7 +151,12 @@ pub fn by_path(path: &Path) -> Result<&'static Format, UnknownFormat> {
         // A name that is nothing but the extension is that of a hidden file.
         .filter(|(length, _)| *length < name.len())
         .map(|(_, format)| format)
-        .ok_or_else(|| UnknownFormat::Extension(name.into_owned()))
+        .ok_or_else(|| {
+            UnknownFormat::Extension(
+                name.into_owned(),
+                known(|format| format.extensions.to_vec()),
+            )
+        })
 }
 
 fn known(names: impl Fn(&Format) -> Vec<&'static str>) -> String {

@@ -7,8 +7,10 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 pub use error::{Failure, Status};
 
 use crate::{
-    export::Format,
-    kernel::{Event, Shrink},
+    export::{Format, LatencyFormat},
+    kernel::{AttachMode, Event, Shrink},
+    probe, source,
+    view::LatencyGroup,
 };
 
 /// Who is to be measured, as a user names them.
@@ -97,6 +99,56 @@ pub struct Top {
     pub pictures: Option<Pictures>,
 }
 
+/// `tracer hist`.
+#[derive(Clone, Debug)]
+pub struct Hist {
+    /// What to probe.
+    pub probes: Vec<probe::Spec>,
+    /// Whose calls.
+    pub subject: Subject,
+    /// Whether those of the processes' children too.
+    pub children: bool,
+    /// How long; `None`: until interrupted, or until the subject ends.
+    pub duration: Option<Duration>,
+    /// Time between two results; `None`: what the output's format is made for.
+    pub interval: Option<Duration>,
+    /// After how many intervals to end.
+    pub rounds: Option<u64>,
+    /// What calls are put together by.
+    pub group: LatencyGroup,
+    /// What they are told apart by, besides.
+    pub by: source::By,
+    /// Calls that are shorter are left out.
+    pub slower_than: Duration,
+    /// Whether more than [`probe::MOST_WITHOUT_YES`] functions may be probed.
+    pub yes: bool,
+    /// Where the results go; empty: to the interface, or as text where there is no terminal.
+    pub outputs: Vec<LatencyOutput>,
+    /// How much of the past the interface keeps.
+    pub history: Duration,
+    /// Colours of the interface.
+    pub palette: Palette,
+    /// Where the log goes.
+    pub log: Option<PathBuf>,
+    /// How functions are probed.
+    pub manner: probe::Manner,
+    /// How to attach.
+    pub mode: AttachMode,
+    /// Sizes of maps, for tests.
+    pub shrink: Shrink,
+    /// Whether to say when what happened.
+    pub debug_times: bool,
+}
+
+/// Where latencies go.
+#[derive(Clone, Debug)]
+pub struct LatencyOutput {
+    /// The file; `None`: standard output.
+    pub path: Option<PathBuf>,
+    /// What is written.
+    pub format: &'static LatencyFormat,
+}
+
 /// Pictures of the interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pictures {
@@ -137,4 +189,6 @@ pub enum Plan {
     Top(Top),
     /// Record one profile and write it.
     Flame(Flame),
+    /// Measure how long calls take.
+    Hist(Hist),
 }

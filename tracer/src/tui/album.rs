@@ -9,8 +9,11 @@ use tokio::{
 };
 
 use super::{
-    App, Facts, Message, News, Port, Request, heard, perform, picture::picture, theme::Theme,
+    App, Facts, Message, News, Port, Request,
+    picture::picture,
+    theme::Theme,
     time::busiest,
+    turn::{heard, perform},
 };
 
 /// A picture: its name, its size, its colours, and the keys that lead to it from the beginning.
@@ -110,7 +113,7 @@ impl<P: Port> Sitting<'_, P> {
         while self.app.ended.is_none()
             && let Ok(told) = timeout_at(end, self.news.recv()).await
         {
-            if !self.tell(heard(told))? {
+            if !self.tell(heard::<App>(told))? {
                 return Ok(false);
             }
         }
@@ -178,7 +181,7 @@ impl<P: Port> Sitting<'_, P> {
         };
         while !is_answered(&self.app) {
             let told = self.news.recv().await;
-            if !self.tell(heard(told))? {
+            if !self.tell(heard::<App>(told))? {
                 return Ok(false);
             }
         }

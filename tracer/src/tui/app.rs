@@ -126,9 +126,9 @@ pub enum Mode {
 
 /// A line that is typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Prompt {
+pub struct Prompt<K = PromptKind> {
     /// What for.
-    pub kind: PromptKind,
+    pub kind: K,
     /// What has been typed.
     pub text: String,
     /// What is wrong with it.

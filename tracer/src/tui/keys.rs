@@ -94,13 +94,13 @@ pub(super) enum Action {
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Binding {
+pub(super) struct Binding<A = Action, S: 'static = Screen> {
     /// The keys that do it.
     pub(super) keys: &'static [Key],
     /// What they do.
-    pub(super) action: Action,
+    pub(super) action: A,
     /// On which screens; none: on all.
-    pub(super) screens: &'static [Screen],
+    pub(super) screens: &'static [S],
     /// What the help says.
     pub(super) help: &'static str,
     /// What the hint line says; nothing: it is not in there.
@@ -122,15 +122,24 @@ use Key::{Char, Code, Control};
 
 /// What a key does on a screen.
 pub(super) fn action(key: KeyEvent, screen: Screen) -> Option<Action> {
-    let binding = KEYS
+    action_in(KEYS, key, screen)
+}
+
+/// What a key does on a screen by any table.
+pub(super) fn action_in<A: Copy, S: PartialEq + Copy>(
+    table: &[Binding<A, S>],
+    key: KeyEvent,
+    screen: S,
+) -> Option<A> {
+    let binding = table
         .iter()
         .find(|binding| binding.is_on(screen) && binding.keys.iter().any(|wanted| wanted.is(key)));
     binding.map(|binding| binding.action)
 }
 
-impl Binding {
+impl<A, S: PartialEq> Binding<A, S> {
     /// Whether it counts on a screen.
-    pub(super) fn is_on(&self, screen: Screen) -> bool {
+    pub(super) fn is_on(&self, screen: S) -> bool {
         self.screens.is_empty() || self.screens.contains(&screen)
     }
 

@@ -9,7 +9,7 @@ use crate::{
 
 /// Everything that can happen.
 #[derive(Debug)]
-pub enum Message {
+pub enum Message<N = News> {
     /// A key was pressed.
     Key(KeyEvent),
     /// The mouse did something.
@@ -17,7 +17,7 @@ pub enum Message {
     /// The terminal has another size: columns and rows.
     Resize(u16, u16),
     /// Whoever measures has something to tell.
-    News(News),
+    News(N),
     /// A signal asks for the end, or the terminal is gone.
     Quit,
     /// A signal asks to stop for a while.
@@ -72,9 +72,9 @@ pub enum Request {
 
 /// What is to be done after a message.
 #[derive(Debug)]
-pub enum Effect {
+pub enum Effect<R = Request> {
     /// Ask it of whoever measures.
-    Request(Request),
+    Request(R),
     /// Give the terminal back for a while.
     Suspend,
     /// Draw all of it anew: something else has written there.

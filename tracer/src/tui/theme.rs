@@ -103,6 +103,20 @@ impl Theme {
             .add_modifier(Modifier::BOLD)
     }
 
+    pub(super) fn plain(self) -> Style {
+        Style::new()
+    }
+
+    /// Latencies that so many of all calls are shorter than: usual ones, and those of the tail.
+    pub(super) fn tail(self, shorter: f64) -> Style {
+        match shorter {
+            _ if shorter < 0.5 => self.style(73, 31, Color::Green),
+            _ if shorter < 0.9 => self.style(114, 28, Color::Cyan),
+            _ if shorter < 0.99 => self.style(221, 136, Color::Yellow),
+            _ => self.style(209, 166, Color::Red),
+        }
+    }
+
     /// What is lost or cut short.
     pub(super) fn loss(self) -> Style {
         self.style(203, 160, Color::Red)

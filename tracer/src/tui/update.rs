@@ -6,7 +6,7 @@ mod action;
 mod go;
 mod mouse;
 mod place;
-mod prompt;
+pub(super) mod prompt;
 mod select;
 
 use ratatui::crossterm::event::{KeyEvent, KeyEventKind, KeyModifiers};

@@ -24,7 +24,8 @@ pub fn account(ledger: &Ledger) -> String {
     text
 }
 
-fn part<'a>(
+/// Adds how many of something there are, as a part of what, and why.
+pub(super) fn part<'a>(
     text: &mut String,
     what: &str,
     count: u64,

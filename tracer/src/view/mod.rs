@@ -5,11 +5,14 @@
 
 mod account;
 mod answer;
+pub mod calls;
 mod calltree;
 mod flame;
 mod folded;
 mod functions;
+mod heatmap;
 mod label;
+mod latency;
 mod name;
 mod pages;
 mod processes;
@@ -28,7 +31,13 @@ pub use calltree::{
 pub use flame::{Block, Flame, flame};
 pub use folded::{Folded, folded};
 pub use functions::{Focus, FunctionKey, FunctionRow, Functions, Order, focus, functions};
+pub use heatmap::Heatmap;
 pub use label::{Kind, Label};
+pub use latency::{
+    LatencyGroup, LatencyLabel, LatencyLine, LatencyPlace, LatencyQuery, LatencyRow, LatencyRows,
+    call_count, latency_lines, latency_rows, nanoseconds, percentiles, rate, reached, span_account,
+    stars,
+};
 pub use name::{clean, clean_bytes, printable};
 pub use processes::{ProcessRow, Processes, ThreadRow, processes};
 pub use query::{Filter, Group, Mode, Pattern, Query};

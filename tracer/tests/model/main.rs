@@ -5,6 +5,7 @@
 mod cases;
 mod forget;
 mod golden;
+mod latency;
 mod names;
 mod naming;
 mod script;

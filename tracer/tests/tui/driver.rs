@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use ratatui::{
-    Terminal,
+    Frame, Terminal,
     backend::TestBackend,
     buffer::{Buffer, Cell},
     crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind},
@@ -131,17 +131,8 @@ impl Driver {
     /// Presses keys: their names with spaces between them. `C-` stands for Control, `S-` for Shift,
     /// and what is in quotes is typed.
     pub(crate) fn press(&mut self, keys: &str) -> &mut Self {
-        for (index, part) in keys.split('"').enumerate() {
-            if index % 2 == 1 {
-                for character in part.chars() {
-                    self.key(KeyCode::Char(character), KeyModifiers::NONE);
-                }
-                continue;
-            }
-            for name in part.split_whitespace() {
-                let (code, modifiers) = key_of(name);
-                self.key(code, modifiers);
-            }
+        for (code, modifiers) in keys_of(keys) {
+            self.key(code, modifiers);
         }
         self
     }
@@ -165,24 +156,45 @@ impl Driver {
     }
 
     pub(crate) fn picture(&self) -> Picture {
-        let (width, height) = self.app.size;
-        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-        let mut drawn = Buffer::default();
-        let mut cursor = None;
-        terminal
-            .draw(|frame| {
-                tui::draw(&self.app, frame);
-                drawn = frame.buffer_mut().clone();
-            })
-            .unwrap();
-        if terminal.backend().cursor_visible() {
-            cursor = Some(terminal.get_cursor_position().unwrap());
-        }
-        Picture {
-            buffer: drawn,
-            cursor,
+        picture_of(self.app.size, |frame| tui::draw(&self.app, frame))
+    }
+}
+
+/// What is drawn on a terminal of a size.
+pub(crate) fn picture_of(
+    (width, height): (u16, u16),
+    draw: impl FnOnce(&mut Frame<'_>),
+) -> Picture {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    let mut drawn = Buffer::default();
+    let mut cursor = None;
+    terminal
+        .draw(|frame| {
+            draw(frame);
+            drawn = frame.buffer_mut().clone();
+        })
+        .unwrap();
+    if terminal.backend().cursor_visible() {
+        cursor = Some(terminal.get_cursor_position().unwrap());
+    }
+    Picture {
+        buffer: drawn,
+        cursor,
+    }
+}
+
+/// Keys by their names, as [`Driver::press`] has them.
+pub(crate) fn keys_of(keys: &str) -> Vec<(KeyCode, KeyModifiers)> {
+    let mut pressed = Vec::new();
+    for (index, part) in keys.split('"').enumerate() {
+        if index % 2 == 1 {
+            let typed = part.chars().map(KeyCode::Char);
+            pressed.extend(typed.map(|code| (code, KeyModifiers::NONE)));
+        } else {
+            pressed.extend(part.split_whitespace().map(key_of));
         }
     }
+    pressed
 }
 
 fn key_of(name: &str) -> (KeyCode, KeyModifiers) {

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// As in the tests of names, and what is wide, combined or long.
-const HOSTILE: &[&str] = &[
+pub(crate) const HOSTILE: &[&str] = &[
     "",
     "  ",
     "\u{a0}",

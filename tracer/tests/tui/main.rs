@@ -20,6 +20,7 @@ mod driver;
 mod fuzz;
 mod hostile;
 mod keys;
+mod latency;
 mod mouse;
 mod profiles;
 mod prompts;

@@ -7,7 +7,7 @@ use simplelog::{ConfigBuilder, LevelFilter, WriteLogger};
 use crate::plan::{Failure, Status};
 
 /// Writes the log to a file from now on, behind what is in it.
-pub(super) fn start(path: &Path) -> Result<(), Failure> {
+pub(in crate::cmd) fn start(path: &Path) -> Result<(), Failure> {
     let failed = |error: &dyn std::fmt::Display| {
         let message = format!("cannot write the log {}: {error}", path.display());
         Failure::new(Status::Failed, message)

@@ -2,7 +2,7 @@
 
 mod keeper;
 mod live;
-mod log;
+pub(super) mod log;
 mod pictures;
 mod print;
 
@@ -43,7 +43,8 @@ pub(super) fn run(plan: &Top) -> Result<ExitCode, Failure> {
     }
 }
 
-fn theme(palette: Palette) -> Theme {
+/// The colours that a palette comes to on this terminal.
+pub(super) fn theme(palette: Palette) -> Theme {
     let variable = |name: &str| {
         let value = env::var_os(name).unwrap_or_default();
         value.to_string_lossy().into_owned()

@@ -16,11 +16,42 @@ pub(super) fn update(app: &mut App, key: KeyEvent) -> Vec<Effect> {
     let Mode::Prompt(prompt) = &mut app.mode else {
         return Vec::new();
     };
+    match edit(prompt, key) {
+        Typed::Leave => return leave(app),
+        Typed::Take => return take(app),
+        Typed::Changed => {}
+        Typed::Nothing => return Vec::new(),
+    }
+    prompt.error = problem(prompt).filter(|_| matches!(prompt.kind, PromptKind::Search));
+    // What is searched for is seen while it is typed.
+    if prompt.kind == PromptKind::Search && prompt.error.is_none() {
+        app.search = Pattern::parse(&prompt.text.clone())
+            .ok()
+            .filter(|_| !prompt.text.is_empty());
+        return ask(app);
+    }
+    Vec::new()
+}
+
+/// What a key did to a line that is typed.
+pub(in crate::tui) enum Typed {
+    /// It gives the line up.
+    Leave,
+    /// It takes the line as it is.
+    Take,
+    /// The line is another one.
+    Changed,
+    /// Nothing.
+    Nothing,
+}
+
+/// Types a key into a line.
+pub(in crate::tui) fn edit<K>(prompt: &mut Prompt<K>, key: KeyEvent) -> Typed {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     match key.code {
-        KeyCode::Esc => return leave(app),
-        KeyCode::Char('c') if control => return leave(app),
-        KeyCode::Enter => return take(app),
+        KeyCode::Esc => return Typed::Leave,
+        KeyCode::Char('c') if control => return Typed::Leave,
+        KeyCode::Enter => return Typed::Take,
         KeyCode::Char('u') if control => prompt.text.clear(),
         KeyCode::Char('w') if control => {
             let kept = prompt
@@ -34,17 +65,9 @@ pub(super) fn update(app: &mut App, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char(character) if !control && !character.is_control() => {
             prompt.text.push(character);
         }
-        _ => return Vec::new(),
+        _ => return Typed::Nothing,
     }
-    prompt.error = problem(prompt).filter(|_| matches!(prompt.kind, PromptKind::Search));
-    // What is searched for is seen while it is typed.
-    if prompt.kind == PromptKind::Search && prompt.error.is_none() {
-        app.search = Pattern::parse(&prompt.text.clone())
-            .ok()
-            .filter(|_| !prompt.text.is_empty());
-        return ask(app);
-    }
-    Vec::new()
+    Typed::Changed
 }
 
 /// What is wrong with what has been typed.

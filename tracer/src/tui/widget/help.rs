@@ -9,31 +9,52 @@ use ratatui::{
 
 use super::super::{
     app::App,
-    keys::KEYS,
+    keys::{Binding, KEYS},
     text::{fit, pad},
+    theme::Theme,
 };
 
 /// Draws it over the screen, from a line on.
 pub(in crate::tui) fn draw(app: &App, top: usize, area: Rect, buffer: &mut Buffer) {
+    draw_lines(lines(app), top, area, buffer);
+}
+
+/// Draws lines over a screen, from one of them on.
+pub(in crate::tui) fn draw_lines(
+    lines: Vec<Line<'_>>,
+    top: usize,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     Clear.render(area, buffer);
-    for (line, y) in lines(app).into_iter().skip(top).zip(area.y..area.bottom()) {
+    for (line, y) in lines.into_iter().skip(top).zip(area.y..area.bottom()) {
         line.render(Rect::new(area.x, y, area.width, 1), buffer);
     }
 }
 
-/// All lines: two to a row where there is room.
+/// All lines.
 pub(in crate::tui) fn lines(app: &App) -> Vec<Line<'static>> {
-    let theme = app.theme;
-    let width = usize::from(app.size.0);
     let screen = app.place.screen;
-    let title = format!(" Keys on the screen {}", screen.title());
+    lines_of(KEYS, screen, screen.title(), app.theme, app.size.0)
+}
+
+/// All lines of a table: two of its rows to a line where there is room.
+pub(in crate::tui) fn lines_of<A, S: PartialEq + Copy>(
+    table: &[Binding<A, S>],
+    screen: S,
+    title: &str,
+    theme: Theme,
+    width: u16,
+) -> Vec<Line<'static>> {
+    let width = usize::from(width);
+    let title = format!(" Keys on the screen {title}");
     let mut lines = vec![Line::styled(title, theme.title())];
-    let here: Vec<_> = KEYS
+    let here: Vec<_> = table
         .iter()
         .filter(|binding| binding.is_on(screen))
         .collect();
     let keys = 18;
-    let row = |binding: &&super::super::keys::Binding, columns: usize| {
+    let row = |binding: &&Binding<A, S>, columns: usize| {
         [
             Span::styled(pad(&format!("  {}", binding.keys()), keys), theme.warning()),
             Span::raw(pad(

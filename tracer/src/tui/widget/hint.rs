@@ -11,6 +11,7 @@ use super::super::{
     app::{App, Mode, Prompt, PromptKind},
     keys::{Action, Binding, KEYS},
     text::{fit, width},
+    theme::Theme,
 };
 
 /// Draws it; gives the place of the text cursor while something is typed.
@@ -45,8 +46,23 @@ pub(in crate::tui) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option
         spans.push(Span::styled(text, theme.warning()));
         spans.push(Span::raw(" "));
     }
-    for binding in KEYS {
-        if binding.hint.is_empty() || !binding.is_on(app.place.screen) || !is_of_use(app, binding) {
+    let of_use = |binding: &&Binding| is_of_use(app, binding);
+    let bindings = KEYS.iter().filter(of_use);
+    spans.extend(keys(bindings, app.place.screen, theme, room));
+    Line::from(spans).render(area, buffer);
+    None
+}
+
+/// The keys that have a hint, as many as there is room for.
+pub(in crate::tui) fn keys<'a, A: 'a, S: PartialEq + Copy + 'static>(
+    bindings: impl Iterator<Item = &'a Binding<A, S>>,
+    screen: S,
+    theme: Theme,
+    mut room: usize,
+) -> Vec<Span<'static>> {
+    let mut spans = Vec::new();
+    for binding in bindings {
+        if binding.hint.is_empty() || !binding.is_on(screen) {
             continue;
         }
         let (key, hint) = (format!(" {}", binding.key()), format!(" {} ", binding.hint));
@@ -58,8 +74,7 @@ pub(in crate::tui) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option
         spans.push(Span::styled(key, theme.title()));
         spans.push(Span::styled(hint, theme.dim()));
     }
-    Line::from(spans).render(area, buffer);
-    None
+    spans
 }
 
 /// Whether a key would do anything here.
@@ -72,7 +87,6 @@ fn is_of_use(app: &App, binding: &Binding) -> bool {
 }
 
 fn typed(app: &App, prompt: &Prompt, area: Rect, buffer: &mut Buffer) -> (u16, u16) {
-    let theme = app.theme;
     let Prompt { kind, text, error } = prompt;
     let label = match kind {
         PromptKind::Search => " search: ",
@@ -80,13 +94,22 @@ fn typed(app: &App, prompt: &Prompt, area: Rect, buffer: &mut Buffer) -> (u16, u
         PromptKind::Exclude => " leave out: ",
         PromptKind::Export(_) => " write to: ",
     };
-    let error = error
-        .as_ref()
-        .map(|why| format!("  {why}"))
-        .unwrap_or_default();
+    typing(label, text, error.as_deref(), app.theme, area, buffer)
+}
+
+/// A line while it is typed; gives the place of the text cursor.
+pub(in crate::tui) fn typing(
+    label: &'static str,
+    text: &str,
+    error: Option<&str>,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) -> (u16, u16) {
+    let error = error.map(|why| format!("  {why}")).unwrap_or_default();
     let room = usize::from(area.width).saturating_sub(width(label) + 1);
     // The end of what is typed is seen, however long it is.
-    let mut shown = text.as_str();
+    let mut shown = text;
     while width(shown) > room {
         let mut characters = shown.chars();
         characters.next();
