@@ -3,6 +3,7 @@
 mod duration;
 mod flame;
 mod hist;
+mod list;
 mod sampling;
 mod subject;
 mod top;
@@ -40,6 +41,8 @@ enum Command {
     Flame(Box<flame::FlameArgs>),
     /// Measure how long calls of functions take, as histograms with percentiles
     Hist(Box<hist::HistArgs>),
+    /// Show which functions a probe matches, where each is probed, and what a call would cost
+    List(list::ListArgs),
 }
 
 /// What parsing came to.
@@ -61,6 +64,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Failure
             Command::Top(top) => Plan::Top(top.lower()?),
             Command::Flame(flame) => Plan::Flame(flame.lower()?),
             Command::Hist(hist) => Plan::Hist(hist.lower()?),
+            Command::List(list) => Plan::List(list.lower()),
         }))),
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
@@ -80,6 +84,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Failure
                 let topic = match args.get(1).and_then(|first| first.to_str()) {
                     Some("flame") => " flame",
                     Some("hist") => " hist",
+                    Some("list") => " list",
                     Some("top") => " top",
                     _ => "",
                 };

@@ -6,6 +6,7 @@ mod ending;
 mod flame;
 mod hist;
 mod launch;
+mod list;
 mod measuring;
 mod outputs;
 mod progress;
@@ -30,6 +31,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Plan::Flame(plan) => flame::run(plan),
             Plan::Top(plan) => top::run(plan),
             Plan::Hist(plan) => hist::run(plan),
+            Plan::List(plan) => list::run(plan),
         },
         Err(failure) => Err(failure),
     };

@@ -140,6 +140,17 @@ pub struct Hist {
     pub debug_times: bool,
 }
 
+/// `tracer list`.
+#[derive(Clone, Debug)]
+pub struct List {
+    /// What to look for.
+    pub probes: Vec<probe::Spec>,
+    /// In whose files.
+    pub subject: Subject,
+    /// Whether lines of JSON are wanted.
+    pub json: bool,
+}
+
 /// Where latencies go.
 #[derive(Clone, Debug)]
 pub struct LatencyOutput {
@@ -191,4 +202,6 @@ pub enum Plan {
     Flame(Flame),
     /// Measure how long calls take.
     Hist(Hist),
+    /// Say what can be probed.
+    List(List),
 }

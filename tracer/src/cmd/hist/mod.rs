@@ -12,6 +12,8 @@ use std::{
     process::ExitCode,
 };
 
+pub(super) use begin::{probing, scope as found_in};
+
 use super::top::log;
 use crate::plan::{Failure, Hist, Status, Subject};
 
