@@ -1,5 +1,6 @@
 //! What was typed, and how it becomes a [`Plan`]. The only module that knows clap.
 
+mod doctor;
 mod duration;
 mod flame;
 mod hist;
@@ -43,6 +44,8 @@ enum Command {
     Hist(Box<hist::HistArgs>),
     /// Show which functions a probe matches, where each is probed, and what a call would cost
     List(list::ListArgs),
+    /// Say what this kernel and this user can do, and what helps where they cannot
+    Doctor(doctor::DoctorArgs),
 }
 
 /// What parsing came to.
@@ -65,6 +68,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Failure
             Command::Flame(flame) => Plan::Flame(flame.lower()?),
             Command::Hist(hist) => Plan::Hist(hist.lower()?),
             Command::List(list) => Plan::List(list.lower()),
+            Command::Doctor(doctor) => Plan::Doctor(doctor.lower()),
         }))),
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
@@ -86,6 +90,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Failure
                     Some("hist") => " hist",
                     Some("list") => " list",
                     Some("top") => " top",
+                    Some("doctor") => " doctor",
                     _ => "",
                 };
                 let mut message = one_line(&error);

@@ -2,6 +2,7 @@
 
 mod begin;
 mod cost;
+mod doctor;
 mod ending;
 mod flame;
 mod hist;
@@ -32,6 +33,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Plan::Top(plan) => top::run(plan),
             Plan::Hist(plan) => hist::run(plan),
             Plan::List(plan) => list::run(plan),
+            Plan::Doctor(plan) => doctor::run(plan),
         },
         Err(failure) => Err(failure),
     };

@@ -193,6 +193,15 @@ pub enum Palette {
     Mono,
 }
 
+/// `tracer doctor`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doctor {
+    /// Whether a line of JSON is wanted.
+    pub json: bool,
+    /// Whether nothing is wanted but what probes cost.
+    pub probe_costs: bool,
+}
+
 /// What was asked for.
 #[derive(Clone, Debug)]
 pub enum Plan {
@@ -204,4 +213,6 @@ pub enum Plan {
     Hist(Hist),
     /// Say what can be probed.
     List(List),
+    /// Say what works here.
+    Doctor(Doctor),
 }

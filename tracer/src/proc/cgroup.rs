@@ -17,13 +17,7 @@ pub struct Cgroup {
 
 /// Looks a cgroup up by its directory, or by its path below the root of the hierarchy.
 pub fn cgroup(path: &Path) -> io::Result<Cgroup> {
-    let mounts = fs::read_to_string("/proc/self/mounts")?;
-    let root = root_of(&mounts).ok_or_else(|| {
-        io::Error::new(
-            io::ErrorKind::NotFound,
-            "no cgroup version 2 hierarchy is mounted",
-        )
-    })?;
+    let root = cgroup_root()?;
     let below = path.strip_prefix("/").unwrap_or(path);
     let directory = [path.to_owned(), root.join(below)]
         .into_iter()
@@ -41,6 +35,16 @@ pub fn cgroup(path: &Path) -> io::Result<Cgroup> {
 }
 
 /// Where the hierarchy is mounted.
+pub fn cgroup_root() -> io::Result<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mounts")?;
+    root_of(&mounts).ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::NotFound,
+            "no cgroup version 2 hierarchy is mounted",
+        )
+    })
+}
+
 fn root_of(mounts: &str) -> Option<PathBuf> {
     mounts.lines().find_map(|line| {
         let mut fields = line.split(' ');

@@ -1,17 +1,26 @@
-//! Facts from `/proc` and `/sys`: CPUs, processes, their threads and mappings, cgroups.
+//! Facts from `/proc` and `/sys`: CPUs, processes, their threads and mappings, cgroups, what this
+//! process may do.
 //!
 //! What a process can write there (its name, its paths) is taken as bytes and not interpreted.
 
 mod cgroup;
+mod container;
 mod maps;
 mod process;
+mod system;
 
 use std::{collections::HashMap, fs, io};
 
-pub use cgroup::{Cgroup, cgroup};
+pub use cgroup::{Cgroup, cgroup, cgroup_root};
+pub use container::{Container, container};
 pub use maps::{executable_mappings, parse_maps};
 pub use process::{
-    cpu_time, has_ended, process_of, processes_named, start_ticks, thread_start_ticks,
+    cpu_time, has_ended, process_of, processes_named, readable_mappings, start_ticks,
+    thread_start_ticks,
+};
+pub use system::{
+    Capabilities, Capability, Lockdown, Privileges, in_user_namespace, kernel_functions_shown,
+    lockdown, privileges, setting,
 };
 
 /// The CPUs of a list under `/sys/devices/system/cpu`: `online`, `possible`, …

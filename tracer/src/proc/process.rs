@@ -1,6 +1,6 @@
 //! Which processes there are, and when they started.
 
-use std::{fs, io, time::Duration};
+use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path, time::Duration};
 
 /// When a process started, in ticks since boot (field 22 of `/proc/PID/stat`).
 pub fn start_ticks(pid: u32) -> io::Result<u64> {
@@ -100,6 +100,36 @@ pub fn processes_named(name: &str) -> io::Result<Vec<u32>> {
     }
     found.sort_unstable();
     Ok(found)
+}
+
+/// Of how many processes of other users the mappings can be read, and how many there are. Looks at
+/// no more than so many.
+pub fn readable_mappings(most: usize) -> io::Result<(usize, usize)> {
+    let own = rustix::process::geteuid().as_raw();
+    let (mut readable, mut all) = (0, 0);
+    for entry in fs::read_dir("/proc")? {
+        let path = entry?.path();
+        // Those of the kernel have no executable, and their mappings are nobody's secret.
+        let pid = path.file_name().and_then(|name| name.to_str());
+        let is_process = pid.is_some_and(|name| name.parse::<u32>().is_ok());
+        if !is_process || !is_of_another(&path, own) {
+            continue;
+        }
+        all += 1;
+        // Who may read is decided when it is opened.
+        readable += usize::from(fs::File::open(path.join("maps")).is_ok());
+        if all >= most {
+            break;
+        }
+    }
+    Ok((readable, all))
+}
+
+/// Whether a process runs a program for another user than this one.
+fn is_of_another(process: &Path, own: u32) -> bool {
+    let owner = fs::metadata(process).map(|metadata| metadata.uid());
+    let command = fs::read(process.join("cmdline")).unwrap_or_default();
+    owner.is_ok_and(|owner| owner != own) && !command.is_empty()
 }
 
 fn is_named(pid: u32, name: &str) -> bool {
