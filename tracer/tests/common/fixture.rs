@@ -21,7 +21,7 @@ static BUILT: LazyLock<Mutex<Built>> = LazyLock::new(|| {
     })
 });
 
-/// Compiles `tests/fixtures/NAME.c`, without optimisation: gcc leaves the frame out of leaf
+/// Compiles `tests/fixtures/NAME.c` or `NAME.cpp`, without optimisation: gcc leaves the frame out of leaf
 /// functions otherwise, whatever it is told about frame pointers.
 pub(crate) fn program(name: &'static str) -> PathBuf {
     let mut built = BUILT.lock().expect("no compilation has failed");
@@ -32,7 +32,13 @@ pub(crate) fn program(name: &'static str) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures")
         .join(name);
-    let status = Command::new("cc")
+    let cpp = source.with_extension("cpp");
+    let (compiler, source) = if cpp.exists() {
+        ("c++", cpp)
+    } else {
+        ("cc", source.with_extension("c"))
+    };
+    let status = Command::new(compiler)
         .args([
             "-O0",
             "-g",
@@ -43,10 +49,10 @@ pub(crate) fn program(name: &'static str) -> PathBuf {
             "-o",
         ])
         .arg(&program)
-        .arg(source.with_extension("c"))
+        .arg(&source)
         .status()
-        .expect("a C compiler is installed");
-    assert!(status.success(), "{name}.c does not compile");
+        .expect("a compiler is installed");
+    assert!(status.success(), "{} does not compile", source.display());
     built.programs.insert(name, program.clone());
     program
 }

@@ -4,13 +4,16 @@
 mod common;
 
 mod account;
+mod calls;
 mod children;
 mod collector;
+mod doctor;
 mod ending;
 mod errors;
 mod interface;
 mod lives;
 mod pictures;
+mod placement;
 mod scope;
 mod shares;
 mod tables;
