@@ -42,7 +42,7 @@ enum Task {
     Ci,
     /// Write the golden files anew
     Bless,
-    /// Measure tracer beside perf
+    /// Measure tracer beside perf, bpftrace and funclatency
     Bench(bench::Args),
     /// Make the pictures that the README shows
     Screenshots,

@@ -32,6 +32,11 @@ const PACKAGES: &[(&str, &str)] = &[
     ("procps", "finds tracer's processes in tests"),
     ("python3", "a workload"),
     ("linux-perf", "the peer in the benchmark"),
+    ("bpftrace", "a peer in the benchmark of calls"),
+    (
+        "libbpf-tools",
+        "funclatency: a peer in the benchmark of calls",
+    ),
     ("sqlite3", "a workload"),
     ("redis-server", "a workload"),
     ("redis-tools", "redis-benchmark"),

@@ -1,7 +1,8 @@
-//! tracer beside perf, on the same work in the same run.
+//! tracer beside perf, bpftrace and funclatency, on the same work in the same run.
 
 mod agreement;
 mod aliases;
+mod calls;
 mod cost;
 pub(crate) mod measure;
 mod profiles;
@@ -21,7 +22,7 @@ use crate::{paths, run};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// What to measure; everything but the soak, if nothing is named
+    /// What to measure; everything but the soak and the ledger, if nothing is named
     rows: Vec<Row>,
     /// How often; the medians are printed
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
@@ -29,6 +30,9 @@ pub(crate) struct Args {
     /// How long the soak takes
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     minutes: u32,
+    /// How many runs of a million calls the ledger takes
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -47,6 +51,21 @@ enum Row {
     Tui,
     /// Memory, descriptors and CPU time of the interface while processes come and go
     Soak,
+    /// What a call costs that `tracer hist` measures, beside empty programs, bpftrace and funclatency
+    Calls,
+    /// Time that `tracer hist` takes to attach to every function of libstdc++, and to let go
+    Attach,
+    /// Whether `tracer hist` accounts for each of a million calls, however they end
+    Ledger,
+    /// Latencies of postgres, redis-server and a Rust program beside their clients' own, and what they cost
+    Clients,
+}
+
+impl Row {
+    /// Whether it takes minutes, and is only done when it is named.
+    fn is_long(self) -> bool {
+        matches!(self, Self::Soak | Self::Ledger)
+    }
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -65,7 +84,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let rows = match args.rows.as_slice() {
         [] => Row::value_variants()
             .iter()
-            .filter(|row| **row != Row::Soak)
+            .filter(|row| !row.is_long())
             .collect(),
         named => named.iter().collect::<Vec<_>>(),
     };
@@ -79,6 +98,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             Row::Top => top::start(&bench)?,
             Row::Tui => top::interface(&bench)?,
             Row::Soak => soak::run(&bench, args.minutes)?,
+            Row::Calls => calls::cost(&bench)?,
+            Row::Attach => calls::attach(&bench)?,
+            Row::Ledger => calls::ledger(&bench, args.runs)?,
+            Row::Clients => calls::clients(&bench)?,
         };
         if !met {
             missed.push(format!("{row:?}"));

@@ -107,7 +107,15 @@ pub(super) fn sqlite(seconds: Duration) -> Result<Workload> {
     })
 }
 
-pub(crate) fn redis() -> Result<Workload> {
+/// A server that waits for clients on 127.0.0.1.
+pub(super) struct Server {
+    pub(super) port: String,
+    /// Ends before its directory is removed: fields are dropped in order.
+    busy: Busy,
+    directory: tempfile::TempDir,
+}
+
+pub(super) fn redis_server() -> Result<Server> {
     let directory = tempfile::tempdir()?;
     let port = free_port()?;
     let mut command = Command::new("redis-server");
@@ -121,8 +129,21 @@ pub(crate) fn redis() -> Result<Workload> {
         "--appendonly",
         "no",
     ]);
-    let server = Busy::start(command.arg("--dir").arg(directory.path()))?;
+    let busy = Busy::start(command.arg("--dir").arg(directory.path()))?;
     wait_for(&port)?;
+    Ok(Server {
+        port,
+        busy,
+        directory,
+    })
+}
+
+pub(crate) fn redis() -> Result<Workload> {
+    let Server {
+        port,
+        busy: server,
+        directory,
+    } = redis_server()?;
     let mut client = Command::new("redis-benchmark");
     client.args([
         "-p",
@@ -145,8 +166,8 @@ pub(crate) fn redis() -> Result<Workload> {
     })
 }
 
-/// `rate`: more arguments of pgbench, which works as fast as it can without any.
-pub(crate) fn postgres(seconds: Duration, rate: &[&str]) -> Result<Workload> {
+/// With pgbench's tables.
+pub(super) fn postgres_server() -> Result<Server> {
     let binaries = postgres_binaries()?;
     let directory = tempfile::tempdir()?;
     let data = directory.path().join("data");
@@ -176,33 +197,47 @@ pub(crate) fn postgres(seconds: Duration, rate: &[&str]) -> Result<Workload> {
         "unix_socket_directories={}",
         directory.path().display()
     ));
-    let mut server = Busy::start(&mut command)?;
+    let mut busy = Busy::start(&mut command)?;
     wait_for(&port)?;
     let postmaster = fs::read_to_string(data.join("postmaster.pid"))?;
-    server.pid = postmaster
+    busy.pid = postmaster
         .lines()
         .next()
         .context("an empty postmaster.pid")?
         .parse()?;
     // A fast shutdown: it ends its backends, and removes its shared memory.
-    server.signal = Signal::SIGINT;
-
-    let pgbench = |arguments: &[&str]| {
-        let mut command = Command::new(binaries.join("pgbench"));
-        command
-            .args(["-h", "127.0.0.1", "-p", &port, "-U", "postgres"])
-            .args(arguments);
-        command.arg("postgres");
-        command
-    };
+    busy.signal = Signal::SIGINT;
     run::status(
-        pgbench(&["-i", "-q", "-s", "5"])
+        pgbench(&port, &["-i", "-q", "-s", "5"])?
             .stdout(Stdio::null())
             .stderr(Stdio::null()),
     )?;
+    Ok(Server {
+        port,
+        busy,
+        directory,
+    })
+}
+
+pub(super) fn pgbench(port: &str, arguments: &[&str]) -> Result<Command> {
+    let mut command = Command::new(postgres_binaries()?.join("pgbench"));
+    command
+        .args(["-h", "127.0.0.1", "-p", port, "-U", "postgres"])
+        .args(arguments);
+    command.arg("postgres");
+    Ok(command)
+}
+
+/// `rate`: more arguments of pgbench, which works as fast as it can without any.
+pub(crate) fn postgres(seconds: Duration, rate: &[&str]) -> Result<Workload> {
+    let Server {
+        port,
+        busy: server,
+        directory,
+    } = postgres_server()?;
     let duration = (seconds.as_secs() + 60).to_string();
     let reads = ["-S", "-c", "2", "-j", "1", "-T", &duration];
-    let client = Busy::start(&mut pgbench(&[&reads, rate].concat()))?;
+    let client = Busy::start(&mut pgbench(&port, &[&reads, rate].concat())?)?;
     thread::sleep(Duration::from_secs(1));
     let mut pids = vec![server.pid()];
     let children = format!("/proc/{0}/task/{0}/children", server.pid());
@@ -219,7 +254,7 @@ pub(crate) fn postgres(seconds: Duration, rate: &[&str]) -> Result<Workload> {
 }
 
 /// Debian keeps one directory for each major version.
-fn postgres_binaries() -> Result<PathBuf> {
+pub(super) fn postgres_binaries() -> Result<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").context("postgres is not installed")?;
     versions
         .flatten()
