@@ -40,6 +40,10 @@ pub const CALLS_BY_THREAD: u32 = 2;
 /// By the thread's name.
 pub const CALLS_BY_COMM: u32 = 3;
 
+/// In the cookie of an entry program, besides the function's number: the function has no return probe,
+/// and so the kernel's limit is not its.
+pub const CALL_HAS_EXITS: u64 = 1 << 32;
+
 /// Calls are counted; while this is not set, what happens is nobody's business.
 pub const CALLS_COUNTED: u32 = 1;
 /// Latencies go into an array, one histogram for each function and CPU, rather than into a hash map.

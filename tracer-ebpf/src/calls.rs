@@ -15,8 +15,8 @@ use aya_ebpf::{
     programs::{ProbeContext, RetProbeContext},
 };
 use tracer_common::{
-    CALLS_COUNTED, CallConfig, CallCounters, MAX_OPEN_CALLS, OpenCall, OpenCalls, TARGET_CGROUP,
-    THREAD_FILTERED, THREAD_WANTED,
+    CALL_HAS_EXITS, CALLS_COUNTED, CallConfig, CallCounters, MAX_OPEN_CALLS, OpenCall, OpenCalls,
+    TARGET_CGROUP, THREAD_FILTERED, THREAD_WANTED,
 };
 
 use crate::{
@@ -66,7 +66,8 @@ pub fn entry(ctx: &ProbeContext) {
         return;
     }
     // SAFETY: the helper takes the program's context.
-    let function = unsafe { bpf_get_attach_cookie(ctx.as_ptr()) } as u32;
+    let cookie = unsafe { bpf_get_attach_cookie(ctx.as_ptr()) };
+    let function = cookie as u32;
     let Some(counters) = counters(config, function, generation) else {
         return;
     };
@@ -89,7 +90,7 @@ pub fn entry(ctx: &ProbeContext) {
     // SAFETY: `calls` points to the value of this thread, which nobody else uses.
     unsafe {
         // The kernel looks whether there is room before it looks for calls that are over.
-        if (*calls).depth as usize >= MAX_OPEN_CALLS {
+        if (*calls).depth as usize >= MAX_OPEN_CALLS && cookie & CALL_HAS_EXITS == 0 {
             add(&raw mut (*counters).lost_depth, 1);
             return;
         }

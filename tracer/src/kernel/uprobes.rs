@@ -10,6 +10,8 @@ use std::{
     path::Path,
 };
 
+use tracer_common::CALL_HAS_EXITS;
+
 use super::{
     AttachMode, Error, Result,
     object::{AttachType, Object},
@@ -38,6 +40,19 @@ struct Target<'a> {
     function: u32,
     file: &'a Path,
     offset: u64,
+    has_exits: bool,
+}
+
+impl Target<'_> {
+    /// What the programs get to know it by.
+    fn cookie(&self) -> u64 {
+        let function = u64::from(self.function);
+        if self.has_exits {
+            function | CALL_HAS_EXITS
+        } else {
+            function
+        }
+    }
 }
 
 impl Programs {
@@ -51,6 +66,7 @@ impl Programs {
             function: place.function,
             file: place.file,
             offset,
+            has_exits: !place.exits.is_empty(),
         };
         let with_return = places.iter().filter(|place| place.exits.is_empty());
         let exits = places.iter().flat_map(|place| {
@@ -193,10 +209,7 @@ impl Attached {
         };
         let path = c_path(file)?;
         let offsets: Vec<u64> = targets.iter().map(|target| target.offset).collect();
-        let cookies: Vec<u64> = targets
-            .iter()
-            .map(|target| target.function.into())
-            .collect();
+        let cookies: Vec<u64> = targets.iter().map(Target::cookie).collect();
         let probes = UprobeMulti {
             path: &path,
             offsets: &offsets,
@@ -231,7 +244,7 @@ impl Attached {
         let uprobe = Uprobe::of_kernel()?;
         for target in targets {
             let path = c_path(target.file)?;
-            let cookie = target.function.into();
+            let cookie = target.cookie();
             let linked = uprobe
                 .open(&path, target.offset, at_return, pid)
                 .and_then(|event| {

@@ -236,6 +236,42 @@ fn exceptions_pass_and_the_calls_that_they_leave_are_lost() {
 }
 
 #[test]
+fn a_thread_that_throws_from_a_great_depth_is_measured_on() {
+    let Some(_kernel) = kernel("a_thread_that_throws_from_a_great_depth_is_measured_on") else {
+        return;
+    };
+    let program = fixture::program("throws");
+    let mut command = tracer();
+    command.args(["hist", "--json"]);
+    command.arg(format!("uprobe:{}:deep", program.display()));
+    command.arg(format!("uprobe:{}:catcher", program.display()));
+    command.arg("--").arg(&program).args(["20", "deep"]);
+    let output = command.output().expect("tracer can be run");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("caught 30\n"), "{text}");
+    let lines = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let lines: Vec<Value> = lines.collect();
+    let told = told(lines.iter().filter(|line| {
+        line["probe"]
+            .as_str()
+            .is_some_and(|probe| probe.ends_with(":deep"))
+    }));
+    // Of each descent of 100 there is room for 64; all begin anew, though none of them ever returned.
+    assert_eq!(
+        (told.fired, told.count, told.depth),
+        (2000, 0, 20 * 36),
+        "{told:?}"
+    );
+    assert_eq!(
+        told.no_return + told.open.unsigned_abs(),
+        20 * 64,
+        "{told:?}"
+    );
+}
+
+#[test]
 fn a_tail_call_returns_both() {
     let Some(_kernel) = kernel("a_tail_call_returns_both") else {
         return;
