@@ -5,7 +5,6 @@ use std::thread::JoinHandle;
 use crate::{
     kernel::ProbeCosts,
     probe::{Class, Site},
-    profile::{Latencies, Window},
 };
 
 /// What a call of each function costs.
@@ -17,15 +16,6 @@ pub(super) struct Costs {
     places: Vec<(bool, bool)>,
     /// In nanoseconds; empty as long as it is not known.
     call_ns: Vec<f64>,
-}
-
-/// What the probes have cost.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct ProbeCost {
-    /// A call, in nanoseconds.
-    pub(super) call_ns: f64,
-    /// All calls.
-    pub(super) all_ns: f64,
 }
 
 impl Costs {
@@ -55,22 +45,5 @@ impl Costs {
     /// What a call of each function costs, in nanoseconds; of none, if that is not known.
     pub(super) fn call_ns(&self) -> &[f64] {
         &self.call_ns
-    }
-
-    /// What the calls of a window have cost; `None`: that is not known, or there were no calls.
-    pub(super) fn of(&self, latencies: &Latencies, window: Window) -> Option<ProbeCost> {
-        if self.call_ns.is_empty() {
-            return None;
-        }
-        let (mut calls, mut all_ns) = (0u64, 0.0);
-        latencies.each_ledger(window, |function, ledger| {
-            let call_ns = self.call_ns.get(function.0 as usize);
-            all_ns += ledger.fired as f64 * call_ns.copied().unwrap_or(0.0);
-            calls = calls.saturating_add(ledger.fired);
-        });
-        (calls > 0).then(|| ProbeCost {
-            call_ns: all_ns / calls as f64,
-            all_ns,
-        })
     }
 }

@@ -47,7 +47,6 @@ pub(super) fn run(plan: &Hist) -> Result<ExitCode, Failure> {
     let (errands, asked) = mpsc::channel();
     let (news, told) = tokio::sync::mpsc::channel(NEWS);
     let live = Live {
-        costs: running.costs(),
         history_ns: nanoseconds(plan.history),
         running,
         asked,
@@ -93,9 +92,6 @@ fn facts(plan: &Hist, running: &Running) -> Facts {
         By::Thread => Some("tid"),
         By::Comm => Some("comm"),
     };
-    let costs = running.costs();
-    let least = costs.iter().copied().reduce(f64::min);
-    let most = costs.iter().copied().reduce(f64::max);
     Facts {
         host: proc::host(),
         kernel: proc::kernel_release(),
@@ -103,7 +99,6 @@ fn facts(plan: &Hist, running: &Running) -> Facts {
         functions: running.latencies().functions().len(),
         target: running.subject().to_owned(),
         by: by.map(str::to_owned),
-        cost_ns: least.zip(most),
     }
 }
 
@@ -128,7 +123,6 @@ struct Live {
     running: Running,
     asked: Receiver<Errand>,
     news: tokio::sync::mpsc::Sender<News>,
-    costs: Vec<f64>,
     history_ns: u64,
     question: Option<Question>,
     /// When the last answer was given, and how long it took.
@@ -208,7 +202,7 @@ impl Live {
             return;
         };
         let begun = Instant::now();
-        let answer = calls::answer(self.running.latencies(), &self.costs, question);
+        let answer = calls::answer(self.running.latencies(), self.running.costs(), question);
         let now = Instant::now();
         (self.answered, self.took, self.dirty) = (Some(now), now - begun, false);
         self.tell(News::Answer(Box::new(answer)));

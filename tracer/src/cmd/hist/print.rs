@@ -4,7 +4,6 @@ use std::{borrow::Cow, process::ExitCode, time::Duration};
 
 use super::{
     begin::begin,
-    costs::ProbeCost,
     running::{INTERVAL, Running},
     sinks::{Contents, Sinks},
 };
@@ -18,7 +17,7 @@ use crate::{
     export::{LATENCY_FORMATS, Pace},
     plan::{Failure, Hist, LatencyOutput, Status, Subject},
     profile::Window,
-    view::{self, LatencyQuery},
+    view::{self, LatencyQuery, calls},
 };
 
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -213,12 +212,12 @@ impl<'a> Printer<'a> {
 fn summarize(running: &Running) {
     let ledger = running.latencies().ledger(Window::ALL, |_| true);
     let seconds = running.wall().as_secs_f64();
-    let cost = running.cost(Window::ALL).map(|cost| {
-        let ProbeCost { call_ns, all_ns } = cost;
+    let cost = calls::cost(running.latencies(), running.costs(), Window::ALL);
+    let cost = cost.filter(|cost| cost.calls > 0).map(|cost| {
         format!(
             "; probes cost about {} a call, in all {} of the programs' time (estimated; latencies include a part of it)",
-            view::nanoseconds(call_ns),
-            view::nanoseconds(all_ns),
+            view::nanoseconds(cost.all_ns / cost.calls as f64),
+            view::nanoseconds(cost.all_ns),
         )
     });
     say(&format!(

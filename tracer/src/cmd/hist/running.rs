@@ -11,10 +11,7 @@ use std::{
 
 use signal_hook::consts::signal;
 
-use super::{
-    begin::Begun,
-    costs::{Costs, ProbeCost},
-};
+use super::{begin::Begun, costs::Costs};
 use crate::{
     cmd::{
         ending::{Command, Interrupted, Remaining},
@@ -24,7 +21,7 @@ use crate::{
     },
     kernel::Meter,
     plan::{self, Failure},
-    profile::{Latencies, Window},
+    profile::Latencies,
     source::{self, TICK},
 };
 
@@ -167,8 +164,8 @@ impl Running {
     }
 
     /// What a call of each function costs, in nanoseconds; of none, if that is not known.
-    pub(super) fn costs(&self) -> Vec<f64> {
-        self.costs.call_ns().to_vec()
+    pub(super) fn costs(&self) -> &[f64] {
+        self.costs.call_ns()
     }
 
     /// What the measuring has cost.
@@ -185,12 +182,6 @@ impl Running {
     /// Time between two drains.
     pub(super) fn tick(&self) -> Duration {
         self.tick
-    }
-
-    /// What the probes cost in a window, as predicted from how each is placed; `None`: that is not
-    /// known on this machine, or there were no calls.
-    pub(super) fn cost(&self, window: Window) -> Option<ProbeCost> {
-        self.costs.of(&self.latencies, window)
     }
 
     /// Takes it apart, once it is done: everything is detached then. What is returned waits for a

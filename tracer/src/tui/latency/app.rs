@@ -26,8 +26,6 @@ pub struct Facts {
     pub target: String,
     /// What calls are told apart by, besides the function.
     pub by: Option<String>,
-    /// What a call costs its caller, from the cheapest probe to the dearest, in nanoseconds.
-    pub cost_ns: Option<(f64, f64)>,
 }
 
 /// The screens.

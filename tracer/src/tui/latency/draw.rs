@@ -21,7 +21,7 @@ use crate::{
         text::{count, duration, fit, percent, width},
         widget::{header::fitted, help, hint},
     },
-    view::{Span, printable},
+    view::{Span, calls::Cost, printable},
 };
 
 /// Draws everything.
@@ -84,7 +84,6 @@ fn machine(app: &App, area: Rect, buffer: &mut Buffer) {
         functions,
         target,
         by,
-        cost_ns: _,
     } = &app.facts;
     let theme = app.theme;
     let room = usize::from(area.width);
@@ -171,16 +170,20 @@ fn status(app: &App, area: Rect, buffer: &mut Buffer) {
 
 /// What probing costs, as predicted.
 pub(super) fn cost(app: &App) -> Option<String> {
-    let (least, most) = app.facts.cost_ns?;
+    let shown = app.shown.as_ref()?;
+    let Cost {
+        each_ns: (least, most),
+        calls: _,
+        all_ns,
+    } = shown.cost?;
     let (least, most) = (latency(least as u64), latency(most as u64));
     let each = if least == most {
         least
     } else {
         format!("{least}–{most}")
     };
-    let shown = app.shown.as_ref()?;
-    let share = shown.cost_ns.filter(|_| shown.covered_ns > 0).map(|cost| {
-        let share = percent(cost, shown.covered_ns);
+    let share = (shown.covered_ns > 0).then(|| {
+        let share = percent(all_ns as u64, shown.covered_ns);
         format!(", {share:.1}% of a CPU")
     });
     Some(format!(

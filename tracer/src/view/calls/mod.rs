@@ -2,6 +2,7 @@
 //! larger than a screen needs however many calls there were.
 
 mod columns;
+mod cost;
 mod rows;
 mod scale;
 pub(super) mod selection;
@@ -9,6 +10,7 @@ pub(super) mod selection;
 use tracer_common::bucket_of;
 
 pub use columns::{Columns, Moment};
+pub use cost::{Cost, cost};
 pub use rows::{Call, Order, Row, Rows};
 pub use scale::{Scale, bars};
 pub use selection::Selection;
@@ -66,8 +68,8 @@ pub struct Answer {
     pub ledger: SpanLedger,
     /// The same since the start.
     pub whole: SpanLedger,
-    /// What probing all functions in the window took of the programs' time, as predicted.
-    pub cost_ns: Option<u64>,
+    /// What probing all functions cost in the window, if that is known.
+    pub cost: Option<Cost>,
     /// What was asked for.
     pub content: Content,
 }
@@ -138,7 +140,7 @@ pub fn answer(latencies: &Latencies, costs: &[f64], question: &Question) -> Answ
         calls,
         ledger: latencies.ledger(window, wanted),
         whole: latencies.ledger(Window::ALL, wanted),
-        cost_ns: cost(latencies, costs, window),
+        cost: cost(latencies, costs, window),
         content,
     }
 }
@@ -188,18 +190,6 @@ fn losses(latencies: &Latencies, window: Window, most: usize) -> Vec<(String, Sp
     named
         .map(|(function, ledger)| (name(function).unwrap_or_default(), ledger))
         .collect()
-}
-
-fn cost(latencies: &Latencies, costs: &[f64], window: Window) -> Option<u64> {
-    if costs.is_empty() {
-        return None;
-    }
-    let mut sum = 0.0;
-    latencies.each_ledger(window, |function, ledger| {
-        let cost = costs.get(function.0 as usize).copied().unwrap_or(0.0);
-        sum += cost * ledger.fired as f64;
-    });
-    Some(sum as u64)
 }
 
 /// When there were calls of which latency, for whoever has nothing else to ask: the span in at most so
