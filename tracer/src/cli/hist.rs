@@ -146,7 +146,8 @@ enum ByArg {
 enum ReturnsArg {
     /// At the instructions that leave it for C++ and Rust functions, else by a return probe
     Auto,
-    /// By a return probe, which costs less; an exception or panic that passes through ends the program
+    /// By a return probe, which costs less; an exception or panic that passes through ends the
+    /// program, and when a thread is cancelled clean-up of its callers may not run
     Probe,
     /// At the instructions that leave it, whatever the language
     Instruction,

@@ -189,7 +189,7 @@ impl OfFile<'_> {
             if found.kind == symbols::Kind::Ifunc && self.spec.pattern.is_exact() {
                 let name = symbol::clean(pattern::short(found.name).into_owned());
                 return Err(Error::nothing(format!(
-                    "'{}' cannot be probed: {why}; 'tracer list \'uprobe:{}:*{name}*\'' shows the implementations that the file names",
+                    "'{}' cannot be probed: {why}; see tracer list 'uprobe:{}:*{name}*' for the implementations that the file names",
                     self.spec.text(),
                     self.candidate.shown
                 )));
