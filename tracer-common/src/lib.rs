@@ -8,6 +8,7 @@
 
 mod bucket;
 mod plain;
+pub mod unwind;
 mod wire;
 
 pub use bucket::{BUCKETS, bucket_high, bucket_low, bucket_of};

@@ -266,14 +266,30 @@ pub const KERNEL_FAILED: u32 = 3;
 pub const USER_NONE: u32 = 0;
 /// The user stack reaches its root.
 pub const USER_COMPLETE: u32 = 1;
-/// It ends where the chain of frame pointers does, before a root.
+/// It ends in code without a table, at a function that keeps no frame pointer.
 pub const USER_NO_FRAME_POINTER: u32 = 2;
 /// It ends where memory could not be read.
 pub const USER_READ_FAULT: u32 = 3;
 /// It is deeper than [`MAX_USER_FRAMES`].
 pub const USER_TOO_DEEP: u32 = 4;
-/// A 32-bit process: only the leaf is known.
+/// It ends in a 32-bit process at a function that keeps no frame pointer.
 pub const USER_FOREIGN_ABI: u32 = 5;
+/// It ends in a file that has no table, at a function that keeps no frame pointer.
+pub const USER_NO_TABLE: u32 = 6;
+/// It ends in a file whose table was not loaded yet.
+pub const USER_TABLE_LATE: u32 = 7;
+/// It ends in a file for whose table there was no room.
+pub const USER_NO_ROOM: u32 = 8;
+/// It ends in code that its file's table knows nothing of.
+pub const USER_NO_ROW: u32 = 9;
+/// It ends in code whose row cannot be followed.
+pub const USER_UNSUPPORTED: u32 = 10;
+/// It ends at an address that is in no executable mapping.
+pub const USER_NO_MAPPING: u32 = 11;
+/// It ends where the caller's frame would not have lain above.
+pub const USER_NO_PROGRESS: u32 = 12;
+/// The process had given up its memory: it was about to end, or to begin another program.
+pub const USER_NO_MEMORY: u32 = 13;
 
 impl SampleKey {
     /// The kind of the kernel stack, `KERNEL_…`.

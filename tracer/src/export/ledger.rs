@@ -128,6 +128,10 @@ mod tests {
                 + r#""lost":{"not_run":0,"ring_full":2,"map_full":0,"nested":0},"#
                 + r#""stacks":{"complete":6,"truncated":{"no frame pointer":0,"#
                 + r#""stack not readable":0,"too deep":1,"32-bit process":0,"#
+                + r#""no table":0,"table not loaded yet":0,"no room for table":0,"#
+                + r#""not in table":0,"unwind rule not supported":0,"#
+                + r#""return address outside code":0,"frame below its callee":0,"#
+                + r#""memory given up":0,"#
                 + r#""kernel stack too deep":0,"kernel stack not readable":0}},"#
                 + r#""overhead":{"bpf_ns":null,"user_cpu_ns":5,"wall_ns":6}}"#
         );

@@ -10,7 +10,9 @@ use aya::maps::{MapData, RingBuf};
 use tracer_common::{
     KERNEL_FAILED, KERNEL_HASHED, KERNEL_MAP, Plain, ProcessRecord, RECORD_EXEC, RECORD_EXIT,
     RECORD_KERNEL_STACK, RECORD_USER_STACK, SampleKey, StackHeader, USER_FOREIGN_ABI,
-    USER_NO_FRAME_POINTER, USER_NONE, USER_READ_FAULT, USER_TOO_DEEP, mix,
+    USER_NO_FRAME_POINTER, USER_NO_MAPPING, USER_NO_MEMORY, USER_NO_PROGRESS, USER_NO_ROOM,
+    USER_NO_ROW, USER_NO_TABLE, USER_NONE, USER_READ_FAULT, USER_TABLE_LATE, USER_TOO_DEEP,
+    USER_UNSUPPORTED, mix,
 };
 
 use super::{
@@ -297,6 +299,14 @@ fn sample(
         USER_READ_FAULT => Some(Truncation::ReadFault),
         USER_TOO_DEEP => Some(Truncation::TooDeep),
         USER_FOREIGN_ABI => Some(Truncation::ForeignAbi),
+        USER_NO_TABLE => Some(Truncation::NoTable),
+        USER_TABLE_LATE => Some(Truncation::TableLate),
+        USER_NO_ROOM => Some(Truncation::NoRoom),
+        USER_NO_ROW => Some(Truncation::NoRow),
+        USER_UNSUPPORTED => Some(Truncation::Unsupported),
+        USER_NO_MAPPING => Some(Truncation::NoMapping),
+        USER_NO_PROGRESS => Some(Truncation::NoProgress),
+        USER_NO_MEMORY => Some(Truncation::NoMemory),
         _ => None,
     };
     Sample {

@@ -118,14 +118,30 @@ pub struct Comm(pub [u8; 16]);
 /// Why a stack does not reach its root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Truncation {
-    /// The frame-pointer chain ended before a root: a function on the way keeps none.
+    /// Code without an unwind table, JIT code for instance, keeps no frame pointer there.
     NoFramePointer,
     /// Stack memory could not be read (not resident, or not the stack at all).
     ReadFault,
     /// Deeper than a capture can hold.
     TooDeep,
-    /// A process of another ABI (32-bit) whose frames are not followed.
+    /// A process of another ABI (32-bit), at a function that keeps no frame pointer.
     ForeignAbi,
+    /// The file has no unwind table, and the function keeps no frame pointer.
+    NoTable,
+    /// The file's unwind table was not loaded yet.
+    TableLate,
+    /// There was no room for the file's unwind table.
+    NoRoom,
+    /// The file's unwind table has nothing on the function, which keeps no frame pointer.
+    NoRow,
+    /// What the unwind table says cannot be followed.
+    Unsupported,
+    /// The return address is in no executable mapping.
+    NoMapping,
+    /// The caller's frame would not lie above this one.
+    NoProgress,
+    /// The process had given up its memory: it was about to end, or to begin another program.
+    NoMemory,
     /// The kernel part is deeper than the kernel hands out.
     KernelTooDeep,
     /// The sample was taken in the kernel, which did not hand out its part.

@@ -132,11 +132,19 @@ fn saturating_sum(counts: impl IntoIterator<Item = u64>) -> u64 {
 
 impl Truncation {
     /// Every reason.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 14] = [
         Self::NoFramePointer,
         Self::ReadFault,
         Self::TooDeep,
         Self::ForeignAbi,
+        Self::NoTable,
+        Self::TableLate,
+        Self::NoRoom,
+        Self::NoRow,
+        Self::Unsupported,
+        Self::NoMapping,
+        Self::NoProgress,
+        Self::NoMemory,
         Self::KernelTooDeep,
         Self::KernelUnreadable,
     ];
@@ -153,6 +161,14 @@ impl Truncation {
             Self::ReadFault => "stack not readable",
             Self::TooDeep => "too deep",
             Self::ForeignAbi => "32-bit process",
+            Self::NoTable => "no table",
+            Self::TableLate => "table not loaded yet",
+            Self::NoRoom => "no room for table",
+            Self::NoRow => "not in table",
+            Self::Unsupported => "unwind rule not supported",
+            Self::NoMapping => "return address outside code",
+            Self::NoProgress => "frame below its callee",
+            Self::NoMemory => "memory given up",
             Self::KernelTooDeep => "kernel stack too deep",
             Self::KernelUnreadable => "kernel stack not readable",
         }
