@@ -20,5 +20,6 @@ pub mod profile;
 pub mod source;
 pub mod symbol;
 pub mod tui;
+pub mod unwind;
 pub mod view;
 pub mod worker;
