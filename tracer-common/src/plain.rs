@@ -34,7 +34,7 @@ macro_rules! plain {
     ($($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)* })*) => {$(
         $(#[$meta])*
         #[repr(C)]
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
         const _: () = assert!(size_of::<$name>() == 0 $(+ size_of::<$type>())*);
         // SAFETY: all fields are integers or arrays of them, and the assertion above shows that

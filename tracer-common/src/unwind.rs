@@ -24,7 +24,7 @@ pub const TABLE_PAGE: u64 = 1 << 12;
 /// Words of 64 bits in a segment of the memory that tables lie in: each holds two rows, or one page.
 pub const SEGMENT_WORDS: u32 = 1 << 19;
 /// Segments that there may be.
-pub const SEGMENTS: u32 = 64;
+pub const SEGMENTS: u32 = 256;
 /// Rules that there may be, of all tables together.
 pub const RULES: u32 = 1 << 15;
 /// The most rows that a page may have: one for each byte.

@@ -3,7 +3,7 @@
 use crate::plain::plain;
 
 /// Frames that a user stack record can hold.
-pub const MAX_USER_FRAMES: usize = 512;
+pub const MAX_USER_FRAMES: usize = 2048;
 /// Frames that the kernel hands out of a kernel stack (its `perf_event_max_stack`, by default).
 pub const MAX_KERNEL_FRAMES: usize = 127;
 /// Slots of the table of stacks that have been sent; a power of two.
@@ -55,6 +55,10 @@ pub const FLAG_IDLE: u32 = 1;
 pub const FLAG_FOLLOW: u32 = 2;
 /// Records of execs and exits are wanted.
 pub const FLAG_REPORT: u32 = 4;
+/// Stacks are unwound with tables where a file has one.
+pub const FLAG_TABLES: u32 = 8;
+/// Frame pointers are followed where there is no table.
+pub const FLAG_FRAME_POINTERS: u32 = 16;
 
 plain! {
     /// What is measured. In an array map: it may change while programs run.
@@ -76,8 +80,8 @@ plain! {
         /// A process that becomes a target with its next exec: until then it is tracer, waiting to
         /// become the user's command. 0: none.
         pub launched_tgid: u32,
-        /// Always 0.
-        pub reserved: u32,
+        /// The process that makes unwind tables for this one, which is left out too.
+        pub tables_tgid: u32,
         /// Start value of stack hashes, drawn at random for each run.
         pub hash_seed: u64,
     }

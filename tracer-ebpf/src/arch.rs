@@ -6,7 +6,12 @@ use aya_ebpf::helpers::{
     generated::bpf_task_pt_regs,
 };
 
-use crate::task::Task;
+use tracer_common::{USER_COMPLETE, USER_NO_FRAME_POINTER, USER_READ_FAULT};
+
+use crate::{
+    task::Task,
+    unwind::{is_code, is_near},
+};
 
 /// The registers that unwinding begins with.
 #[derive(Clone, Copy)]
@@ -14,6 +19,8 @@ pub struct Registers {
     pub ip: u64,
     pub sp: u64,
     pub fp: u64,
+    /// Whether the code before `ip` is what runs: it has called the kernel.
+    pub in_call: bool,
     mode: u64,
 }
 
@@ -27,6 +34,7 @@ impl Registers {
             ip: regs.rip,
             sp: regs.rsp,
             fp: regs.rbp,
+            in_call: false,
             mode: regs.cs,
         }
     }
@@ -35,26 +43,28 @@ impl Registers {
     #[inline(always)]
     pub fn at_kernel_entry() -> Option<Self> {
         let mut fp = 0u64;
-        // rip, cs, eflags, rsp: neighbours in `struct pt_regs`.
-        let mut frame = [0u64; 4];
+        // orig_rax, rip, cs, eflags, rsp: neighbours in `struct pt_regs`.
+        let mut frame = [0u64; 5];
         // SAFETY: the helpers check what they are given, and the destinations have these sizes.
         unsafe {
             let regs = bpf_task_pt_regs(bpf_get_current_task_btf()) as *const pt_regs;
             if bpf_probe_read_kernel((&raw mut fp).cast(), 8, (&raw const (*regs).rbp).cast()) != 0
                 || bpf_probe_read_kernel(
                     (&raw mut frame).cast(),
-                    32,
-                    (&raw const (*regs).rip).cast(),
+                    40,
+                    (&raw const (*regs).orig_rax).cast(),
                 ) != 0
             {
                 return None;
             }
         }
         Some(Self {
-            ip: frame[0],
-            sp: frame[3],
+            ip: frame[1],
+            sp: frame[4],
             fp,
-            mode: frame[1],
+            // The number of a system call; −1 of anything else.
+            in_call: frame[0] != u64::MAX,
+            mode: frame[2],
         })
     }
 
@@ -68,7 +78,7 @@ impl Registers {
     /// Whether they are those of 32-bit code.
     #[inline(always)]
     pub fn is_32_bit(&self) -> bool {
-        self.mode == USER_32
+        self.mode & 0xffff == USER_32
     }
 }
 
@@ -90,4 +100,112 @@ pub fn is_trampoline_at(slot: u64) -> bool {
     // SAFETY: the helper checks the address.
     let address = unsafe { bpf_probe_read_user(slot as *const u64) };
     address.is_ok_and(|address| address != 0 && address == Task::current().trampoline())
+}
+
+/// Where the registers with DWARF numbers 0 to 15 are in `struct pt_regs`, in words: 4 bits each.
+const PLACES: u64 = 0x0123_6789_f4ed_5bca;
+/// `rsp`.
+const STACK_POINTER: u32 = 7;
+
+/// A register that user code entered the kernel with, by its DWARF number.
+#[inline(always)]
+pub fn register_at_kernel_entry(number: u32) -> Option<u64> {
+    if number > 15 || number == STACK_POINTER {
+        return None;
+    }
+    let place = PLACES >> (number * 4) & 15;
+    let mut value = 0u64;
+    // SAFETY: the helpers check what they are given, and the destination has this size.
+    let failed = unsafe {
+        let regs = bpf_task_pt_regs(bpf_get_current_task_btf()) as *const u64;
+        bpf_probe_read_kernel((&raw mut value).cast(), 8, regs.add(place as usize).cast())
+    };
+    (failed == 0).then_some(value)
+}
+
+/// Whether the instruction at `ip` is of those at which a function with frame pointer has not yet saved
+/// it, or has restored it already; then the stack pointer is made what it is in the caller, and so is
+/// the frame pointer.
+#[inline(always)]
+pub fn leaf(ip: u64, sp: &mut u64, fp: &mut u64) -> bool {
+    const PUSH_RBP: u32 = 0x55;
+    const RET: u32 = 0xc3;
+    /// `mov %rsp, %rbp`, after the push.
+    const MOV_RSP_RBP: u32 = 0xe5_8948;
+    const ENDBR: u32 = 0xfa1e_0ff3;
+    let mut code = 0u32;
+    let mut before = 0u8;
+    // SAFETY: the helper checks the addresses, and the destinations have these sizes.
+    unsafe {
+        if aya_ebpf::helpers::generated::bpf_probe_read_user(
+            (&raw mut code).cast(),
+            4,
+            ip as *const _,
+        ) != 0
+        {
+            return false;
+        }
+        aya_ebpf::helpers::generated::bpf_probe_read_user(
+            (&raw mut before).cast(),
+            1,
+            ip.wrapping_sub(1) as *const _,
+        );
+    }
+    if code & 0xff == PUSH_RBP || code & 0xff == RET || code == ENDBR {
+        *sp = sp.wrapping_add(8);
+        return true;
+    }
+    if code & 0xff_ffff == MOV_RSP_RBP && u32::from(before) == PUSH_RBP {
+        // SAFETY: the helper checks the address.
+        if let Ok(saved) = unsafe { bpf_probe_read_user(*sp as *const u64) } {
+            *fp = saved;
+            *sp = sp.wrapping_add(16);
+            return true;
+        }
+    }
+    false
+}
+
+/// From the frame at `fp`: the caller's frame pointer, the return address, the caller's stack pointer;
+/// or how the stack ends there, `USER_…`. No frame lies below `sp`.
+#[inline(always)]
+pub fn caller(fp: u64, sp: u64, is_32_bit: bool) -> Result<(u64, u64, u64), u32> {
+    // The psABI marks the outermost frame with a frame pointer of 0.
+    if fp == 0 {
+        return Err(USER_COMPLETE);
+    }
+    let word = if is_32_bit { 4 } else { 8 };
+    // Frames lie ever higher, at multiples of the word; anything else is a register that a
+    // function without frame pointer uses for its own ends.
+    if fp & (word - 1) != 0 || fp < sp {
+        return Err(USER_NO_FRAME_POINTER);
+    }
+    let mut frame = [0u64; 2];
+    // SAFETY: the helper checks the address, and the destination has this size.
+    let failed = unsafe {
+        aya_ebpf::helpers::generated::bpf_probe_read_user(
+            (&raw mut frame).cast(),
+            2 * word as u32,
+            fp as *const _,
+        )
+    };
+    if failed != 0 {
+        return Err(if is_near(fp, sp) {
+            USER_READ_FAULT
+        } else {
+            USER_NO_FRAME_POINTER
+        });
+    }
+    let [next, ip] = if is_32_bit {
+        [frame[0] & 0xffff_ffff, frame[0] >> 32]
+    } else {
+        frame
+    };
+    if ip == 0 {
+        return Err(USER_COMPLETE);
+    }
+    if !is_code(ip) {
+        return Err(USER_NO_FRAME_POINTER);
+    }
+    Ok((next, ip, fp + 2 * word))
 }

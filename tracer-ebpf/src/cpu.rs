@@ -10,7 +10,7 @@ use tracer_common::{Config, Counters, KERNEL_NONE, SampleKey, USER_NONE};
 use crate::{
     aggregate,
     arch::Registers,
-    capture::{self, RingFull},
+    capture::{self, RingFull, Who},
     config::{self, Generation},
     filter,
     ledger::{self, add},
@@ -68,10 +68,16 @@ fn observe(
             (*counters).first_ns = now;
         }
     }
-    let Some(scratch) = scratch::take(config.scratch_slots) else {
+    let Some((scratch, slot)) = scratch::take(config.scratch_slots) else {
         return unsafe { &raw mut (*counters).lost_nested };
     };
-    let missed = match record(ctx, generation, config, task, tgid, tid, scratch) {
+    let who = Who {
+        task,
+        tgid,
+        tid,
+        slot,
+    };
+    let missed = match record(ctx, generation, config, who, scratch) {
         Ok(true) => core::ptr::null_mut(),
         Ok(false) => unsafe { &raw mut (*counters).lost_map },
         Err(RingFull) => unsafe { &raw mut (*counters).lost_ring },
@@ -86,9 +92,7 @@ fn record(
     ctx: &PerfEventContext,
     generation: Generation,
     config: &Config,
-    task: Task,
-    tgid: u32,
-    tid: u32,
+    who: Who,
     scratch: *mut Scratch,
 ) -> Result<bool, RingFull> {
     // SAFETY: the context of a perf-event program holds the registers of the interrupted code.
@@ -109,19 +113,19 @@ fn record(
         )
     };
     let (user_end, user) = match user {
-        Some(registers) => capture::user_stack(&registers, config.hash_seed, scratch)?,
+        Some(registers) => capture::user_stack(&registers, config, &who, scratch)?,
         None => (USER_NONE, 0),
     };
     // SAFETY: `scratch` is a map element that this program holds.
     let key = unsafe { &mut (*scratch).key };
     *key = SampleKey {
-        start_ns: task.leader().start_ns(),
+        start_ns: who.task.leader().start_ns(),
         user,
         kernel,
         comm: bpf_get_current_comm().unwrap_or_default(),
-        tgid,
-        tid,
-        exec: task.exec_id(),
+        tgid: who.tgid,
+        tid: who.tid,
+        exec: who.task.exec_id(),
         flags: SampleKey::flags_of(kernel_kind, user_end),
     };
     Ok(aggregate::count(generation, key))

@@ -20,7 +20,7 @@ pub fn wanted(config: &Config, task: Task, tgid: u32, tid: u32) -> bool {
     if tid == 0 {
         return config.flags & FLAG_IDLE != 0 && config.target == TARGET_ALL;
     }
-    if tgid == config.own_tgid || tgid == config.worker_tgid {
+    if tgid == config.own_tgid || tgid == config.worker_tgid || tgid == config.tables_tgid {
         return false;
     }
     match config.target {

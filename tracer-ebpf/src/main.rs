@@ -2,7 +2,7 @@
 
 #![no_std]
 #![no_main]
-#![feature(core_intrinsics)]
+#![feature(asm_experimental_arch, core_intrinsics)]
 #![allow(
     internal_features,
     reason = "the BPF target has atomics as intrinsics only"
@@ -17,10 +17,13 @@ mod cpu;
 mod filter;
 mod latencies;
 mod ledger;
+mod memory;
 mod process;
 mod ring;
 mod scratch;
+mod tables;
 mod task;
+mod unwind;
 
 use aya_ebpf::{
     macros::{perf_event, raw_tracepoint, uprobe, uretprobe},

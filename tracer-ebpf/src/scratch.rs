@@ -8,6 +8,8 @@ use core::intrinsics::{AtomicOrdering, atomic_xchg};
 use aya_ebpf::{macros::map, maps::PerCpuArray};
 use tracer_common::{MAX_USER_FRAMES, SCRATCH_SLOTS, SampleKey, StackHeader};
 
+use crate::unwind::Walk;
+
 /// A stack record as it is sent: header, then addresses.
 #[repr(C)]
 pub struct StackBuffer {
@@ -19,15 +21,19 @@ pub struct StackBuffer {
 pub struct Scratch {
     busy: u64,
     pub key: SampleKey,
+    /// A walk up a user stack.
+    pub walk: Walk,
+    /// A node of the tree of mappings.
+    pub node: [u64; 32],
     pub stack: StackBuffer,
 }
 
 #[map]
 static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(SCRATCH_SLOTS, 0);
 
-/// Takes a free slot of the first `slots`; `None`: all are taken.
+/// Takes a free slot of the first `slots`, and says which; `None`: all are taken.
 #[inline(always)]
-pub fn take(slots: u32) -> Option<*mut Scratch> {
+pub fn take(slots: u32) -> Option<(*mut Scratch, u32)> {
     let mut index = 0;
     while index < SCRATCH_SLOTS {
         if index >= slots {
@@ -38,7 +44,7 @@ pub fn take(slots: u32) -> Option<*mut Scratch> {
         let was =
             unsafe { atomic_xchg::<u64, { AtomicOrdering::SeqCst }>(&raw mut (*slot).busy, 1) };
         if was == 0 {
-            return Some(slot);
+            return Some((slot, index));
         }
         index += 1;
     }

@@ -6,7 +6,7 @@
 
 use aya_ebpf::{
     Global,
-    helpers::{bpf_get_current_task, bpf_probe_read_kernel},
+    helpers::{bpf_get_current_task, generated::bpf_probe_read_kernel},
 };
 
 #[unsafe(no_mangle)]
@@ -43,6 +43,21 @@ static UPROBES_STATE_AREA: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".rodata.task")]
 static AREA_ADDRESS: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".rodata.task")]
+static TASK_UTASK: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".rodata.task")]
+static UTASK_RETURNS: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".rodata.task")]
+static RETURN_ADDRESS: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".rodata.task")]
+static RETURN_STACK: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".rodata.task")]
+static RETURN_NEXT: Global<u32> = Global::new(0);
 
 /// A `struct task_struct`.
 #[derive(Clone, Copy)]
@@ -64,9 +79,17 @@ impl Task {
 
     #[inline(always)]
     fn field<T: Copy + Default>(self, offset: &Global<u32>) -> T {
-        // SAFETY: the helper checks the address and fails on a bad one.
-        unsafe { bpf_probe_read_kernel(self.0.add(offset.load() as usize).cast::<T>()) }
-            .unwrap_or_default()
+        let mut value = T::default();
+        // SAFETY: the helper checks the address, and fills the destination and no more, with zeros if
+        // it fails.
+        unsafe {
+            bpf_probe_read_kernel(
+                (&raw mut value).cast(),
+                size_of::<T>() as u32,
+                self.0.add(offset.load() as usize).cast(),
+            )
+        };
+        value
     }
 
     /// The thread's identifier.
@@ -105,12 +128,44 @@ impl Task {
         Self(self.field::<u64>(&TASK_SIGNAL) as *const u8).field(&SIGNAL_LIVE)
     }
 
+    /// Its `mm_struct`; 0: it has no memory of its own.
+    #[inline(always)]
+    pub fn memory(self) -> u64 {
+        self.field(&TASK_MM)
+    }
+
     /// Where return probes make functions return to: the start of the area that the kernel maps
     /// into a process with probes (`struct xol_area`).
     #[inline(always)]
     pub fn trampoline(self) -> u64 {
-        let mm = self.field::<u64>(&TASK_MM) + u64::from(MM_UPROBES_STATE.load());
-        let area = Self(mm as *const u8).field::<u64>(&UPROBES_STATE_AREA);
+        let mm = self.memory() + u64::from(MM_UPROBES_STATE.load());
+        Self::trampoline_of(Self(mm as *const u8).field::<u64>(&UPROBES_STATE_AREA))
+    }
+
+    /// The same, given the area.
+    #[inline(always)]
+    pub fn trampoline_of(area: u64) -> u64 {
         Self(area as *const u8).field(&AREA_ADDRESS)
+    }
+
+    /// The innermost call that a return probe waits for (`struct return_instance`); 0: none.
+    #[inline(always)]
+    pub fn return_instance(self) -> u64 {
+        let utask: u64 = self.field(&TASK_UTASK);
+        if utask == 0 {
+            return 0;
+        }
+        Self(utask as *const u8).field(&UTASK_RETURNS)
+    }
+
+    /// Of such a call: where its return address is, what that was, and the call outside of it.
+    #[inline(always)]
+    pub fn of_return_instance(instance: u64) -> (u64, u64, u64) {
+        let instance = Self(instance as *const u8);
+        (
+            instance.field(&RETURN_STACK),
+            instance.field(&RETURN_ADDRESS),
+            instance.field(&RETURN_NEXT),
+        )
     }
 }

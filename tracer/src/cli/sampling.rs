@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::{duration, subject::SubjectArgs, usage};
 use crate::{
     kernel::{Event, Shrink},
-    plan::{Failure, Sampling, Subject},
+    plan::{CallGraph, Failure, Sampling, Subject},
     proc,
 };
 
@@ -36,6 +36,14 @@ pub(super) struct SamplingArgs {
     #[arg(short, long, value_enum, default_value_t = EventArg::Auto)]
     event: EventArg,
 
+    /// How stacks are walked
+    #[arg(long, value_enum, default_value_t = CallGraphArg::Auto, value_name = "HOW")]
+    call_graph: CallGraphArg,
+
+    /// The most memory that unwind tables may take in the kernel: 64M, 1G
+    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = size)]
+    unwind_memory: u64,
+
     #[arg(long, hide = true, value_parser = shrink)]
     shrink: Option<Shrink>,
 }
@@ -50,6 +58,16 @@ enum EventArg {
     CpuClock,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum CallGraphArg {
+    /// With the unwind tables (.eh_frame) of the files, along frame pointers where there is none
+    Auto,
+    /// With unwind tables only
+    Dwarf,
+    /// Along frame pointers only
+    Fp,
+}
+
 impl SamplingArgs {
     /// The plan; says what is wrong with it if it cannot be.
     pub(super) fn lower(self) -> Result<Sampling, Failure> {
@@ -60,6 +78,8 @@ impl SamplingArgs {
             hertz,
             duration,
             event,
+            call_graph,
+            unwind_memory,
             shrink,
         } = self;
         let (subject, children) = who.lower();
@@ -79,10 +99,30 @@ impl SamplingArgs {
                 EventArg::CpuClock => Event::CpuClock,
             },
             idle,
+            call_graph: match call_graph {
+                CallGraphArg::Auto => CallGraph::Auto,
+                CallGraphArg::Dwarf => CallGraph::Tables,
+                CallGraphArg::Fp => CallGraph::FramePointers,
+            },
+            unwind_memory,
             duration,
             shrink: shrink.unwrap_or_default(),
         })
     }
+}
+
+/// Bytes, or with a suffix K, M or G.
+fn size(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.char_indices().next_back() {
+        Some((at, 'k' | 'K')) => (&text[..at], 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 30),
+        _ => (text, 0),
+    };
+    let number: Option<u64> = digits.parse().ok();
+    number
+        .and_then(|number| number.checked_mul(1 << unit))
+        .ok_or_else(|| "not a size; try 256M".to_owned())
 }
 
 #[derive(Clone)]

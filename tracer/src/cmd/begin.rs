@@ -6,15 +6,17 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::{
     launch::{Launched, Stage},
+    progress::say,
     subject::{self, Found},
     symbols::Naming,
 };
 use crate::{
     export::Header,
     kernel::{Meter, SessionOptions},
-    plan::{Failure, Sampling, Status},
+    plan::{CallGraph, Failure, Sampling, Status},
     proc,
     source::{Cpu, CpuOptions},
+    symbol::worker_command,
 };
 
 /// All that measuring needs; nothing has been sampled yet.
@@ -37,13 +39,33 @@ pub(super) fn begin(sampling: &Sampling, stage: Stage) -> Result<Begun, Failure>
     // Not before the command is there: its limits are the user's.
     raise_file_limit();
     let cpus = cpu.cpus.len();
-    let cpu = Cpu::open(&cpu, &session)?;
+    let mut cpu = Cpu::open(&cpu, &session)?;
+    use_tables(&mut cpu, sampling)?;
     Ok(Begun {
         cpu,
         cpus,
         found,
         naming,
     })
+}
+
+/// Has stacks unwound with tables, as far as that was asked for.
+fn use_tables(cpu: &mut Cpu, sampling: &Sampling) -> Result<(), Failure> {
+    let call_graph = sampling.call_graph;
+    if call_graph == CallGraph::FramePointers {
+        return Ok(());
+    }
+    let frame_pointers = call_graph == CallGraph::Auto;
+    if cpu.use_tables(worker_command(), sampling.unwind_memory, frame_pointers)? {
+        return Ok(());
+    }
+    let why = "unwind tables need Linux 6.1 or later";
+    if frame_pointers {
+        say(&format!("tracer: {why}: stacks follow frame pointers only"));
+        return Ok(());
+    }
+    let remedy = format!("{why}; --call-graph fp follows frame pointers");
+    Err(Failure::new(Status::Unable, remedy))
 }
 
 /// What the results will say of how they came about.

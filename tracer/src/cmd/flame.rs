@@ -67,7 +67,7 @@ fn measure(plan: &Flame) -> Result<ExitCode, Failure> {
     };
     let overhead = Overhead {
         bpf_ns: Some(meter.bpf_ns),
-        user_cpu_ns: own_cpu_ns() + nanoseconds(worker.cpu),
+        user_cpu_ns: own_cpu_ns() + nanoseconds(worker.cpu) + meter.tables_cpu_ns,
         wall_ns: nanoseconds(wall),
     };
     let export = Export {

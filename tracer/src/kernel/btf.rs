@@ -8,6 +8,7 @@ use super::{Error, Result};
 
 const STRUCT: u32 = 4;
 const UNION: u32 = 5;
+const TYPEDEF: u32 = 8;
 
 /// The kernel's type information.
 pub(super) struct Btf {
@@ -65,13 +66,22 @@ impl Btf {
         })
     }
 
-    /// The byte offset of a member of a structure, through unnamed structures and unions.
+    /// The byte offset of a member of a structure, through unnamed structures and unions. A structure
+    /// may go by the name of its type only.
     pub(super) fn offset(&self, structure: &str, member: &str) -> Option<u32> {
-        let named = self.types.iter().find(|at| {
-            let at = **at as usize;
-            self.kind(at) == Some(STRUCT) && self.is_named(at, structure)
-        })?;
-        self.member(*named as usize, member, 0)
+        let named = |wanted| {
+            let mut types = self.types.iter().map(|at| *at as usize);
+            types.find(|at| self.kind(*at) == Some(wanted) && self.is_named(*at, structure))
+        };
+        let at = match named(STRUCT) {
+            Some(at) => at,
+            None => {
+                let id = u32_at(&self.data, named(TYPEDEF)? + 8)? as usize;
+                let at = *self.types.get(id.checked_sub(1)?)? as usize;
+                (self.kind(at)? == STRUCT).then_some(at)?
+            }
+        };
+        self.member(at, member, 0)
     }
 
     fn member(&self, structure: usize, name: &str, depth: u32) -> Option<u32> {
@@ -182,6 +192,8 @@ mod tests {
             btf.offset("task_struct", "tgid"),
         );
         assert_eq!(pid.map(|at| at + 4), tgid);
+        // A type's name, of a structure that has none.
+        assert_eq!(btf.offset("atomic_t", "counter"), Some(0));
         assert_eq!(btf.offset("task_struct", "no_such_member"), None);
         assert_eq!(btf.offset("no_such_struct", "pid"), None);
     }

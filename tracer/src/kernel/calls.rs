@@ -97,9 +97,16 @@ impl CallSession {
             "CALL_HISTOGRAMS" if dense => Some(2 * functions),
             "CALL_CELLS_0" | "CALL_CELLS_1" => Some(cells),
             // Of what is sampled.
-            "COUNTS_0" | "COUNTS_1" | "KERNEL_STACKS_0" | "KERNEL_STACKS_1" | "SENT"
-            | "SCRATCH" => Some(1),
-            "RING" => Some(4096),
+            "COUNTS_0"
+            | "COUNTS_1"
+            | "KERNEL_STACKS_0"
+            | "KERNEL_STACKS_1"
+            | "SENT"
+            | "SCRATCH"
+            | "FILES"
+            | "UNWIND_RULES"
+            | "REMEMBERED_MAPPINGS" => Some(1),
+            "RING" | "TABLE_REQUESTS" => Some(4096),
             _ => None,
         })?;
         let own = if calls.own { 0 } else { std::process::id() };

@@ -85,7 +85,7 @@ impl Drain {
         epoch: Option<u32>,
     ) -> Result<Self> {
         Ok(Self {
-            ring: object.ring()?,
+            ring: object.ring("RING")?,
             generations: Generations::new()?,
             hash_seed,
             possible_cpus,

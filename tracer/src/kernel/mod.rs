@@ -4,6 +4,7 @@
 //! with what it returns: descriptors that close themselves, and plain values.
 
 mod account;
+mod arena;
 mod btf;
 mod calibrate;
 mod calls;
@@ -21,6 +22,7 @@ mod perf;
 mod session;
 mod sideband;
 mod sys;
+mod tables;
 mod uprobes;
 
 pub use account::Due;
@@ -32,4 +34,5 @@ pub use heap::give_back_large_blocks;
 pub use limits::Shrink;
 pub use perf::{Event, Ticks};
 pub use session::{Meter, Session, SessionOptions, Target};
+pub use tables::{NoTable, TableUse, Tables};
 pub use uprobes::Place;

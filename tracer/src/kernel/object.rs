@@ -14,7 +14,7 @@ use aya_obj::{
     ProgramSection,
     generated::{bpf_map_type, bpf_prog_type},
 };
-use tracer_common::MAX_KERNEL_FRAMES;
+use tracer_common::{MAX_KERNEL_FRAMES, unwind::SEGMENT_WORDS};
 
 use super::{
     Error, Result,
@@ -42,8 +42,41 @@ const FACTS_OF_PROBES: [(&str, &str, &str); 4] = [
     ("AREA_ADDRESS", "xol_area", "vaddr"),
 ];
 
+/// Those with which stacks are unwound from tables: a kernel that lacks one has frame pointers only.
+const FACTS_OF_UNWINDING: [(&str, &str, &str); 15] = [
+    ("TASK_MM", "task_struct", "mm"),
+    ("MM_TREE", "mm_struct", "mm_mt"),
+    ("TREE_ROOT", "maple_tree", "ma_root"),
+    ("VMA_START", "vm_area_struct", "vm_start"),
+    ("VMA_END", "vm_area_struct", "vm_end"),
+    ("VMA_FLAGS", "vm_area_struct", "vm_flags"),
+    ("VMA_PAGE_OFFSET", "vm_area_struct", "vm_pgoff"),
+    ("VMA_FILE", "vm_area_struct", "vm_file"),
+    ("FILE_INODE", "file", "f_inode"),
+    ("INODE_NUMBER", "inode", "i_ino"),
+    ("INODE_GENERATION", "inode", "i_generation"),
+    ("INODE_SUPER", "inode", "i_sb"),
+    ("SUPER_DEVICE", "super_block", "s_dev"),
+    ("MM_CONTEXT", "mm_struct", "context"),
+    ("CONTEXT_VDSO", "mm_context_t", "vdso"),
+];
+/// Those that unwinding does without, if need be: how often mappings have changed, and what waits for
+/// return probes.
+const FACTS_OF_MORE: [(&str, &str, &str); 6] = [
+    ("MM_LOCK_SEQUENCE", "mm_struct", "mm_lock_seq"),
+    ("TASK_UTASK", "task_struct", "utask"),
+    ("UTASK_RETURNS", "uprobe_task", "return_instances"),
+    ("RETURN_ADDRESS", "return_instance", "orig_ret_vaddr"),
+    ("RETURN_STACK", "return_instance", "stack"),
+    ("RETURN_NEXT", "return_instance", "next"),
+];
+
 /// The map of stacks that have been sent, which is cleared through memory.
 pub(super) const SENT: &str = "SENT";
+/// What unwinding reads, and the user side writes through memory.
+pub(super) const UNWIND_RULES: &str = "UNWIND_RULES";
+pub(super) const TABLES_VERSION: &str = "TABLES_VERSION";
+const UNWIND_SEGMENTS: &str = "UNWIND_SEGMENTS";
 /// `BPF_F_MMAPABLE` (Linux 5.5).
 const MMAPABLE: u32 = 1 << 10;
 
@@ -64,6 +97,7 @@ pub(super) struct Object {
     /// Programs that are in the kernel.
     programs: Vec<(&'static str, OwnedFd)>,
     kernel_frames: usize,
+    can_unwind: bool,
 }
 
 struct LoadedMap {
@@ -87,6 +121,26 @@ impl Object {
             let offset = kernel.offset(structure, member).unwrap_or(0);
             facts.insert(symbol, offset.to_ne_bytes());
         }
+        let mut can_unwind = true;
+        for (symbol, structure, member) in FACTS_OF_UNWINDING {
+            let offset = kernel.offset(structure, member);
+            can_unwind &= offset.is_some();
+            facts.insert(symbol, offset.unwrap_or(0).to_ne_bytes());
+        }
+        for (symbol, structure, member) in FACTS_OF_MORE {
+            let offset = kernel.offset(structure, member).unwrap_or(0);
+            facts.insert(symbol, offset.to_ne_bytes());
+        }
+        let sum = |one: &str, other: &str| {
+            let of = |symbol| facts.get(symbol).copied().map_or(0, u32::from_ne_bytes);
+            (of(one) + of(other)).to_ne_bytes()
+        };
+        let vdso = sum("MM_CONTEXT", "CONTEXT_VDSO");
+        let uprobes = sum("MM_UPROBES_STATE", "UPROBES_STATE_AREA");
+        facts.remove("MM_CONTEXT");
+        facts.remove("CONTEXT_VDSO");
+        facts.insert("MM_VDSO", vdso);
+        facts.insert("MM_UPROBES", uprobes);
         drop(kernel);
 
         let mut parsed = aya_obj::Object::parse(OBJECT).map_err(unusable)?;
@@ -135,6 +189,7 @@ impl Object {
             maps,
             programs: Vec::new(),
             kernel_frames,
+            can_unwind,
         })
     }
 
@@ -156,10 +211,15 @@ impl Object {
         self.kernel_frames
     }
 
-    /// The ring buffer.
-    pub(super) fn ring(&self) -> Result<RingBuf<MapData>> {
+    /// Whether the kernel has what programs need to unwind with tables.
+    pub(super) fn can_unwind(&self) -> bool {
+        self.can_unwind
+    }
+
+    /// A ring buffer.
+    pub(super) fn ring(&self, name: &'static str) -> Result<RingBuf<MapData>> {
         let fd = self
-            .map("RING")?
+            .map(name)?
             .try_clone_to_owned()
             .map_err(|error| Error::from_os("read the ring", error))?;
         let data = MapData::from_fd(fd).map_err(unusable)?;
@@ -259,7 +319,10 @@ fn create(name: &str, map: &aya_obj::Map, entries: u32, kernel_frames: usize) ->
         map.value_size()
     };
     let mut shape = sys::MapShape::new(map.map_type(), map.key_size(), value_size, entries);
-    shape.flags = map.map_flags() | if name == SENT { MMAPABLE } else { 0 };
+    let through_memory = [SENT, UNWIND_RULES, TABLES_VERSION].contains(&name);
+    shape.flags = map.map_flags() | if through_memory { MMAPABLE } else { 0 };
+    let inner = (name == UNWIND_SEGMENTS).then(segment).transpose()?;
+    shape.inner = inner.as_ref().map(|inner| inner.as_fd());
     let types = if map.map_type() == bpf_map_type::BPF_MAP_TYPE_TASK_STORAGE as u32 {
         let types = sys::btf_load(&btf::plain_value(value_size))
             .map_err(|error| Error::from_os("load type information", error))?;
@@ -278,6 +341,15 @@ fn create(name: &str, map: &aya_obj::Map, entries: u32, kernel_frames: usize) ->
             .map_err(|error| Error::from_os("write read-only data", error))?;
     }
     Ok(fd)
+}
+
+/// A segment of the memory that unwind tables lie in.
+pub(super) fn segment() -> Result<OwnedFd> {
+    let array = bpf_map_type::BPF_MAP_TYPE_ARRAY as u32;
+    let mut shape = sys::MapShape::new(array, 4, 8, SEGMENT_WORDS);
+    shape.flags = MMAPABLE;
+    sys::map_create("unwind_segment", &shape)
+        .map_err(|error| Error::from_os("create a BPF map", error))
 }
 
 /// The last lines of a verifier log.

@@ -4,12 +4,12 @@
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use tracer_common::{
-    Config, FLAG_FOLLOW, FLAG_IDLE, FLAG_REPORT, Plain as _, SCRATCH_SLOTS, TARGET_ALL,
-    TARGET_CGROUP, TARGET_PROCESSES, TARGET_THREADS,
+    Config, FLAG_FOLLOW, FLAG_FRAME_POINTERS, FLAG_IDLE, FLAG_REPORT, FLAG_TABLES, Plain as _,
+    SCRATCH_SLOTS, TARGET_ALL, TARGET_CGROUP, TARGET_PROCESSES, TARGET_THREADS,
 };
 
 use super::{
-    Due, Error, Health, Result, Shrink,
+    Due, Error, Health, Result, Shrink, Tables,
     drain::Drain,
     health::{self, Watch},
     object::Object,
@@ -71,6 +71,8 @@ pub struct Meter {
     pub forks_lost: u64,
     /// Reports on processes for which the perf rings had no room.
     pub facts_lost: u64,
+    /// CPU time that making unwind tables took.
+    pub tables_cpu_ns: u64,
 }
 
 /// tracer in the kernel. Closing it, or the end of this process however it comes, detaches and
@@ -166,6 +168,27 @@ impl Session {
         write_config(&self.object, &self.config)
     }
 
+    /// The unwind tables, at most `budget` bytes; `None`: this kernel does not keep what a process has
+    /// mapped in a way that programs can read.
+    pub fn tables(&self, budget: u64) -> Result<Option<Tables>> {
+        let tables = self
+            .object
+            .can_unwind()
+            .then(|| Tables::new(&self.object, budget));
+        tables.transpose()
+    }
+
+    /// Programs unwind with tables from now on, which this process makes: it is left out too.
+    /// `frame_pointers`: where there is no table, they follow these.
+    pub fn use_tables(&mut self, worker: u32, frame_pointers: bool) -> Result<()> {
+        self.config.flags |= FLAG_TABLES;
+        if frame_pointers {
+            self.config.flags |= FLAG_FRAME_POINTERS;
+        }
+        self.config.tables_tgid = worker;
+        write_config(&self.object, &self.config)
+    }
+
     /// Whether runs of the programs are counted. The kernel then counts those of all programs on
     /// the machine, which costs each a little: only while somebody looks.
     pub fn watch(&mut self, wanted: bool) {
@@ -234,7 +257,7 @@ pub(super) fn configure(
             .unwrap_or(SCRATCH_SLOTS)
             .min(SCRATCH_SLOTS),
         launched_tgid: options.launched.unwrap_or(0),
-        reserved: 0,
+        tables_tgid: 0,
         hash_seed,
     };
     write_config(object, &config)?;

@@ -37,6 +37,18 @@ pub enum ProcessName {
     Name(String),
 }
 
+/// How stacks are walked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CallGraph {
+    /// With unwind tables where a file has one, along frame pointers elsewhere.
+    #[default]
+    Auto,
+    /// With unwind tables only.
+    Tables,
+    /// Along frame pointers only.
+    FramePointers,
+}
+
 /// How to sample.
 #[derive(Clone, Debug)]
 pub struct Sampling {
@@ -52,6 +64,10 @@ pub struct Sampling {
     pub event: Event,
     /// Whether the idle task counts.
     pub idle: bool,
+    /// How stacks are walked.
+    pub call_graph: CallGraph,
+    /// The most bytes that unwind tables may take.
+    pub unwind_memory: u64,
     /// How long; `None`: until interrupted, or until the subject ends.
     pub duration: Option<Duration>,
     /// Sizes of maps, for tests.

@@ -1,6 +1,8 @@
 //! On-CPU sampling: a timer or a hardware counter on each CPU, and the stack of what it interrupts.
 
-use super::Spec;
+use std::process::Command;
+
+use super::{Spec, tables::Loader};
 use crate::{
     kernel::{Error, Event, Health, Meter, Result, Session, SessionOptions, Ticks},
     profile::{Batch, Fact},
@@ -20,6 +22,10 @@ pub struct CpuOptions {
 /// A running measurement.
 pub struct Cpu {
     session: Session,
+    tables: Option<Loader>,
+    /// The worker that is left out of the measurement.
+    tables_worker: u32,
+    frame_pointers: bool,
     ticks: Ticks,
     stopped: bool,
 }
@@ -41,9 +47,35 @@ impl Cpu {
         let ticks = Ticks::open(&mut session, "cpu_sample", *event, *hertz, cpus)?;
         Ok(Self {
             session,
+            tables: None,
+            tables_worker: 0,
+            frame_pointers: true,
             ticks,
             stopped: false,
         })
+    }
+
+    /// Unwinds with tables, which `worker` makes, of at most `budget` bytes; `frame_pointers`: follows
+    /// these where there is no table. Whether the kernel has what that takes.
+    pub fn use_tables(
+        &mut self,
+        worker: Command,
+        budget: u64,
+        frame_pointers: bool,
+    ) -> Result<bool> {
+        let Some(tables) = self.session.tables(budget)? else {
+            return Ok(false);
+        };
+        let loader = Loader::start(tables, worker).map_err(|source| Error::Os {
+            what: "start the worker process",
+            source,
+        })?;
+        self.tables_worker = loader.worker();
+        self.frame_pointers = frame_pointers;
+        self.session
+            .use_tables(self.tables_worker, frame_pointers)?;
+        self.tables = Some(loader);
+        Ok(true)
     }
 
     /// The event that was chosen.
@@ -65,6 +97,14 @@ impl Cpu {
 
     /// Everything since the last drain.
     pub fn drain(&mut self) -> Result<Batch> {
+        if let Some(tables) = &self.tables
+            && tables.worker() != self.tables_worker
+        {
+            // Another one, after a crash.
+            self.tables_worker = tables.worker();
+            self.session
+                .use_tables(self.tables_worker, self.frame_pointers)?;
+        }
         let due = self.ticks.due(self.stopped)?;
         self.session.drain(&due, self.stopped)
     }
@@ -91,6 +131,9 @@ impl Cpu {
 
     /// What the measuring cost so far.
     pub fn meter(&self) -> Meter {
-        self.session.meter()
+        Meter {
+            tables_cpu_ns: self.tables.as_ref().map_or(0, Loader::cpu_ns),
+            ..self.session.meter()
+        }
     }
 }

@@ -4,6 +4,7 @@ mod collect;
 mod cpu;
 mod function;
 mod mappings;
+mod tables;
 
 pub use collect::{Collected, Collector, Message, TICK};
 pub use cpu::{Cpu, CpuOptions};

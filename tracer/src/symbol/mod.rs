@@ -30,10 +30,24 @@ pub use client::{Settings, Symbolizer, Usage, worker_command};
 #[doc(hidden)]
 pub use place::ids;
 pub use place::{Holder, Place};
+pub(crate) use process::{Failure, Process};
 
 /// Opens a regular file, and nothing else; links are followed.
 pub(crate) fn open_file(path: &std::path::Path) -> std::io::Result<std::fs::File> {
     open::regular_or_link(path, |_| true)
+}
+
+/// Opens the file that a process has mapped at an address, the vDSO too.
+pub(crate) fn mapped_file(pid: u32, start: u64) -> std::io::Result<std::fs::File> {
+    let mappings = crate::proc::executable_mappings(pid)?;
+    let mapping = mappings.iter().find(|mapping| mapping.start == start);
+    let mapping = mapping.ok_or(std::io::ErrorKind::NotFound)?;
+    let holder = Holder {
+        pid,
+        start,
+        end: mapping.end,
+    };
+    dso_file::find(&mapping.dso, &[holder]).map_err(|_| std::io::ErrorKind::NotFound.into())
 }
 
 /// What is known about a frame: its function, and those inlined into it there.

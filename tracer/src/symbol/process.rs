@@ -17,14 +17,14 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A worker that is running.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     channel: Channel,
 }
 
 /// Why there is no reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// The worker died, hung, or talks nonsense.
     Crashed,
     /// The caller is no longer interested.
@@ -34,7 +34,7 @@ pub(super) enum Failure {
 impl Process {
     /// Starts it. Somebody else may have the terminal to himself, so it writes nothing there: what
     /// it says goes to the log, if there is one.
-    pub(super) fn start(command: &mut Command, log: Option<&File>) -> io::Result<Self> {
+    pub(crate) fn start(command: &mut Command, log: Option<&File>) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         let log = match log {
             Some(log) => Stdio::from(log.try_clone()?),
@@ -57,12 +57,12 @@ impl Process {
     }
 
     /// Its PID.
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Asks, and waits for the reply. After a failure the process is of no further use.
-    pub(super) fn ask(
+    pub(crate) fn ask(
         &self,
         request: &Request,
         file: Option<&File>,
@@ -82,7 +82,7 @@ impl Process {
     }
 
     /// Kills it. What it has used is known to the resolution of the scheduler's ticks.
-    pub(super) fn kill(mut self) -> Usage {
+    pub(crate) fn kill(mut self) -> Usage {
         // Fails only for a process that has ended already.
         drop(self.child.kill());
         let usage = Usage {
@@ -95,7 +95,7 @@ impl Process {
     }
 
     /// Lets it end by itself, and says what it has used.
-    pub(super) fn end(mut self) -> Usage {
+    pub(crate) fn end(mut self) -> Usage {
         let Ok(Reply::Usage { cpu_ns, peak_kib }) = self.ask(&Request::Usage, None, FAREWELL, None)
         else {
             return self.kill();

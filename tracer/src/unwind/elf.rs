@@ -170,7 +170,9 @@ impl<'data, R: ReadRef<'data>> Image<'data, R> {
         if length < size_of::<Header>() as u64 {
             return Err(NoTable::NotElf);
         }
-        let identity = data.read_bytes_at(0, 20).map_err(|()| NoTable::Unreadable)?;
+        let identity = data
+            .read_bytes_at(0, 20)
+            .map_err(|()| NoTable::Unreadable)?;
         if !identity.starts_with(&elf::ELFMAG) {
             return Err(NoTable::NotElf);
         }
@@ -209,7 +211,9 @@ impl<'data, R: ReadRef<'data>> Image<'data, R> {
         let names = sections.get(names as usize)?.data(LE, data).ok()?;
         let mut go = false;
         for section in sections {
-            let name = names.get(section.sh_name(LE) as usize..).unwrap_or_default();
+            let name = names
+                .get(section.sh_name(LE) as usize..)
+                .unwrap_or_default();
             let is = |wanted: &[u8]| name.starts_with(wanted);
             if section.sh_type(LE) == elf::SHT_NOBITS {
                 continue;

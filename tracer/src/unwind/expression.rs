@@ -96,12 +96,8 @@ fn plus(value: Value, addend: i64) -> Option<Value> {
     Some(match value {
         Value::Constant(value) => Value::Constant(value.checked_add(addend)?),
         Value::Cfa(offset) => Value::Cfa(offset.checked_add(addend)?),
-        Value::Register(register, offset) => {
-            Value::Register(register, offset.checked_add(addend)?)
-        }
-        Value::At(register, offset, post) => {
-            Value::At(register, offset, post.checked_add(addend)?)
-        }
+        Value::Register(register, offset) => Value::Register(register, offset.checked_add(addend)?),
+        Value::At(register, offset, post) => Value::At(register, offset, post.checked_add(addend)?),
         Value::Plt(_) => return None,
     })
 }
@@ -125,9 +121,19 @@ fn dereference(value: Value) -> Option<Value> {
 /// `rsp + 8 + ((rip & 15 >= N) << 3)`: what linkers say of PLT entries.
 fn plt(expression: &[u8]) -> Option<u8> {
     match expression {
-        [0x77, 0x08, 0x80, 0x00, 0x3f, 0x1a, byte @ LIT0..=LIT31, 0x2a, 0x33, 0x24, 0x22] => {
-            Some(byte - LIT0)
-        }
+        [
+            0x77,
+            0x08,
+            0x80,
+            0x00,
+            0x3f,
+            0x1a,
+            byte @ LIT0..=LIT31,
+            0x2a,
+            0x33,
+            0x24,
+            0x22,
+        ] => Some(byte - LIT0),
         _ => None,
     }
 }
@@ -143,7 +149,10 @@ mod tests {
         };
         check(&[0x77, 0x10], Some(Value::Register(7, 16)));
         check(&[0x76, 0x78, 0x06], Some(Value::At(6, -8, 0)));
-        check(&[0x77, 0x08, 0x06, 0x23, 0x90, 0x01], Some(Value::At(7, 8, 144)));
+        check(
+            &[0x77, 0x08, 0x06, 0x23, 0x90, 0x01],
+            Some(Value::At(7, 8, 144)),
+        );
         check(&[0x77, 0x08, 0x06, 0x38, 0x1c], Some(Value::At(7, 8, -8)));
         check(&[0x38, 0x77, 0x00, 0x22], Some(Value::Register(7, 8)));
         let plt = [0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x3b, 0x2a, 0x33, 0x24, 0x22];

@@ -32,7 +32,12 @@ pub(super) fn table(mut rows: Rows, entry: Option<Range<u64>>) -> Table {
         let mut start = block.start;
         // The return address of a signal's handler is the first byte, and the call is looked for
         // before it.
-        if rows.of(block).next().is_some_and(|(_, code)| code == CODE_SIGNAL) && start > end {
+        if rows
+            .of(block)
+            .next()
+            .is_some_and(|(_, code)| code == CODE_SIGNAL)
+            && start > end
+        {
             start -= 1;
         }
         pack.gap(end..start);

@@ -62,6 +62,11 @@ impl Identity {
         })
     }
 
+    /// The build ID; empty: it has none.
+    pub(super) fn build_id(self) -> Vec<u8> {
+        self.build_id
+    }
+
     /// Which debug file is wanted; `None`: none, or nothing to recognize it by.
     pub(super) fn wants(&self) -> Option<Wanted> {
         if self.dwarf.present || (self.build_id.is_empty() && self.link.is_none()) {

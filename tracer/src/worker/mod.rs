@@ -17,6 +17,7 @@ mod protocol;
 mod sandbox;
 mod segments;
 mod serve;
+mod table;
 
 use std::fs::File;
 use std::os::fd::AsFd as _;

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::table::Packed;
 use crate::symbol::{NoName, Symbol};
 
 /// The most addresses in one request: bounds what a crash or a hang takes with it.
@@ -55,6 +56,8 @@ pub(crate) enum Request {
         /// Absolute addresses, at most [`BATCH`].
         addresses: Vec<u64>,
     },
+    /// Make the unwind table of the file that comes with this.
+    Table,
     /// Say what you have used.
     Usage,
 }
@@ -69,6 +72,17 @@ pub(crate) enum Reply {
     Done,
     /// The DSO is open. With it, how to recognize the debug file that it lacks.
     Opened(Option<Wanted>),
+    /// The file's unwind table.
+    Table {
+        /// The file's build ID; empty: it has none.
+        build_id: Vec<u8>,
+        /// The table.
+        table: Packed,
+        /// User and system time that the worker has used since it began.
+        cpu_ns: u64,
+    },
+    /// The file has no unwind table.
+    NoTable,
     /// The file that came may not be opened again with the worker's privileges: send a copy.
     Denied,
     /// The file is not a readable ELF file.

@@ -13,6 +13,7 @@ use super::dso::{Dso, Refusal};
 use super::kernel::KernelSymbols;
 use super::perf_map::PerfMap;
 use super::protocol::{Answer, Reply, Request};
+use super::table;
 use crate::symbol::NoName;
 
 /// All that the worker holds. Which files are open is the parent's business.
@@ -76,6 +77,7 @@ impl Server {
                 Some(map) => addresses.iter().map(|address| map.name(*address)).collect(),
                 None => none(addresses.len(), NoName::NoPerfMap),
             }),
+            Request::Table => table::of(file.as_ref()),
             Request::Usage => usage(),
         }
     }
@@ -124,13 +126,18 @@ fn none(count: usize, why: NoName) -> Vec<Answer> {
     vec![Err(why); count]
 }
 
-fn usage() -> Reply {
+/// User and system time so far.
+pub(super) fn cpu_ns() -> u64 {
     let used = clock_gettime(ClockId::ProcessCPUTime);
+    used.tv_sec.unsigned_abs() * 1_000_000_000 + used.tv_nsec.unsigned_abs()
+}
+
+fn usage() -> Reply {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let peak_kib = peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse().ok());
     Reply::Usage {
-        cpu_ns: used.tv_sec.unsigned_abs() * 1_000_000_000 + used.tv_nsec.unsigned_abs(),
+        cpu_ns: cpu_ns(),
         peak_kib: peak_kib.unwrap_or(0),
     }
 }

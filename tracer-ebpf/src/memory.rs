@@ -1,0 +1,334 @@
+//! The memory of a process: which file is mapped where, as the kernel itself keeps it.
+//!
+//! The mappings of a process are in a tree (`mm_struct.mm_mt`, Linux 6.1), which its readers walk
+//! without a lock, under RCU; so do the programs, which always run under RCU. That is right from a
+//! process's first instruction on, over fork, exec, dlopen and munmap, with no help of the user side.
+//! Layouts are those of `include/linux/maple_tree.h`.
+
+use aya_ebpf::{Global, helpers::generated::bpf_probe_read_kernel, macros::map, maps::PerCpuArray};
+use tracer_common::{
+    SCRATCH_SLOTS,
+    unwind::{FileKey, TABLE_NO_ROOM, TABLE_PAGE, TABLE_READY, TABLE_REQUESTED, TableRequest},
+};
+
+use crate::{
+    tables::{self, negative},
+    task::Task,
+};
+
+macro_rules! facts {
+    ($($name:ident)*) => {$(
+        #[unsafe(no_mangle)]
+        #[unsafe(link_section = ".rodata.memory")]
+        static $name: Global<u32> = Global::new(0);
+    )*};
+}
+
+facts! {
+    MM_TREE TREE_ROOT MM_LOCK_SEQUENCE MM_VDSO MM_UPROBES
+    VMA_START VMA_END VMA_FLAGS VMA_PAGE_OFFSET VMA_FILE
+    FILE_INODE INODE_NUMBER INODE_GENERATION INODE_SUPER SUPER_DEVICE
+}
+
+/// Bytes of a node of the tree.
+const NODE: usize = 256;
+/// `maple_leaf_64`: its slots hold mappings; `maple_arange_64`: an inner node with gaps.
+const LEAF: u64 = 1;
+const ARANGE: u64 = 3;
+/// Levels that a tree may have: each has at least 8 entries a node.
+const LEVELS: u32 = 7;
+/// `VM_EXEC`.
+const EXECUTABLE: u64 = 4;
+/// Addresses of the kernel's own memory.
+const KERNEL: u64 = 1 << 63;
+
+/// Code that has a table.
+pub const KIND_TABLE: u32 = 0;
+/// Code of a file that has none.
+pub const KIND_NO_TABLE: u32 = 1;
+/// Code of a file whose table has been asked for.
+pub const KIND_LATE: u32 = 2;
+/// Code of a file for whose table there was no room.
+pub const KIND_NO_ROOM: u32 = 3;
+/// Code that is in no file.
+pub const KIND_ANONYMOUS: u32 = 4;
+
+/// An executable mapping.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Mapping {
+    pub start: u64,
+    pub end: u64,
+    /// To be added to an address: its place in the file.
+    pub to_file: u64,
+    pub page_base: u32,
+    pub pages: u32,
+    pub first_page: u32,
+    /// One of the `KIND_…` numbers.
+    pub kind: u32,
+}
+
+impl Mapping {
+    #[inline(always)]
+    pub fn holds(&self, address: u64) -> bool {
+        address >= self.start && address < self.end
+    }
+}
+
+const REMEMBERED: usize = 8;
+const SETS: u32 = 32;
+
+/// Mappings of one process that have been looked up, all in one state of its memory.
+#[repr(C)]
+pub struct Remembered {
+    of: State,
+    next: u64,
+    mappings: [Mapping; REMEMBERED],
+}
+
+/// Identifies a state of a process's memory and of the tables: two that are equal have the same
+/// mappings with the same tables.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct State {
+    mm: u64,
+    start_ns: u64,
+    exec: u32,
+    /// Rises whenever mappings change (`mm_struct.mm_lock_seq`, Linux 6.4).
+    sequence: u32,
+    version: u32,
+    reserved: u32,
+}
+
+/// For each scratch slot as many sets: who holds the slot has the sets to himself.
+#[map]
+static REMEMBERED_MAPPINGS: PerCpuArray<Remembered> =
+    PerCpuArray::with_max_entries(SETS * SCRATCH_SLOTS, 0);
+
+/// What a look-up needs besides the address.
+#[repr(C)]
+pub struct Memory {
+    mm: u64,
+    remembered: *mut Remembered,
+    node: *mut [u64; NODE / 8],
+    version: u32,
+    tgid: u32,
+}
+
+/// A member of a structure of the kernel's; 0 where it cannot be read.
+#[inline(always)]
+fn read<T: Copy + Default>(address: u64, offset: &Global<u32>) -> T {
+    let mut value = T::default();
+    let from = address.wrapping_add(u64::from(offset.load()));
+    // SAFETY: the helper checks the address, and fills the destination and no more, with zeros if it
+    // fails. What it returns is not looked at: the verifier would follow both ways from every read.
+    unsafe {
+        bpf_probe_read_kernel(
+            (&raw mut value).cast(),
+            size_of::<T>() as u32,
+            from as *const _,
+        )
+    };
+    value
+}
+
+impl Memory {
+    /// The memory of the current task; `None`: it has none. `node` is room for a node of the tree.
+    #[inline(always)]
+    pub fn of_current(
+        task: Task,
+        tgid: u32,
+        slot: u32,
+        node: *mut [u64; NODE / 8],
+    ) -> Option<Self> {
+        let mm = task.memory();
+        if mm == 0 {
+            return None;
+        }
+        let set = (mm >> 6 ^ mm >> 12) as u32 & (SETS - 1);
+        let remembered =
+            REMEMBERED_MAPPINGS.get_ptr_mut((slot & (SCRATCH_SLOTS - 1)) * SETS + set)?;
+        let counted = MM_LOCK_SEQUENCE.load() != 0;
+        let version = tables::version();
+        let state = State {
+            mm,
+            start_ns: task.leader().start_ns(),
+            exec: task.exec_id(),
+            sequence: read(mm, &MM_LOCK_SEQUENCE),
+            version,
+            reserved: 0,
+        };
+        // SAFETY: a map element that belongs to the scratch slot that this program holds.
+        unsafe {
+            // Without the count, or in the middle of a change, nothing is remembered.
+            if !counted || (*remembered).of != state {
+                (*remembered).of = state;
+                (*remembered).next = 0;
+                let mut index = 0;
+                while index < REMEMBERED {
+                    let mapping = (&raw mut (*remembered).mappings)
+                        .cast::<Mapping>()
+                        .add(index);
+                    (*mapping).end = 0;
+                    index += 1;
+                }
+            }
+        }
+        Some(Self {
+            mm,
+            remembered,
+            node,
+            version,
+            tgid,
+        })
+    }
+
+    /// Where return probes make functions return to; 0: nowhere.
+    #[inline(always)]
+    pub fn trampoline(&self) -> u64 {
+        let area: u64 = read(self.mm, &MM_UPROBES);
+        if area == 0 {
+            return 0;
+        }
+        Task::trampoline_of(area)
+    }
+
+    /// The executable mapping that an address is in.
+    #[inline(always)]
+    pub fn find(&mut self, address: u64, found: &mut Mapping) -> bool {
+        let mappings = unsafe { (&raw mut (*self.remembered).mappings).cast::<Mapping>() };
+        let mut index = 0;
+        while index < REMEMBERED {
+            // SAFETY: the index is below the length of the array, in a map element that belongs to
+            // this program.
+            let mapping = unsafe { &*mappings.add(index) };
+            if mapping.holds(address) {
+                *found = *mapping;
+                return true;
+            }
+            index += 1;
+        }
+        let vma = self.vma(address);
+        if vma == 0 || !self.describe(vma, address, found) {
+            return false;
+        }
+        // SAFETY: as above.
+        unsafe {
+            let next = (*self.remembered).next;
+            (*self.remembered).next = next + 1;
+            *mappings.add(next as usize & (REMEMBERED - 1)) = *found;
+        }
+        true
+    }
+
+    /// The `vm_area_struct` that an address is in or before; 0: none.
+    #[inline(always)]
+    fn vma(&self, address: u64) -> u64 {
+        let tree = self.mm.wrapping_add(u64::from(MM_TREE.load()));
+        let mut entry: u64 = read(tree, &TREE_ROOT);
+        // `xa_is_node`: of one mapping alone there would be no tree.
+        if entry & 3 != 2 {
+            return 0;
+        }
+        let words = self.node.cast::<u64>();
+        let mut level = 0;
+        while level < LEVELS {
+            // The address of a node, and its type in bits 3 to 6.
+            if entry & KERNEL == 0 {
+                return 0;
+            }
+            let kind = entry >> 3 & 15;
+            // SAFETY: the helper checks the address, and the buffer has that size.
+            let failed = unsafe {
+                bpf_probe_read_kernel(words.cast(), NODE as u32, (entry & !0xff) as *const _)
+            };
+            if failed != 0 {
+                return 0;
+            }
+            // Slot i holds what lies behind pivot i − 1, up to and with pivot i. Masks, not branches:
+            // the verifier would follow every way through all levels.
+            let inner = negative((kind ^ ARANGE) as i64 - 1);
+            // SAFETY: constant places in the buffer.
+            let (last_pivot, inner_end, leaf_end) = unsafe {
+                (
+                    words.add(15).read(),
+                    words.add(30).read(),
+                    words.add(31).read(),
+                )
+            };
+            let partly = negative((last_pivot >> 1) as i64 - 1);
+            let end = inner_end & 0xff & inner | (leaf_end & 0xff & partly | 15 & !partly) & !inner;
+            let slots = 10 & inner | 16 & !inner;
+            let mut slot = 0u64;
+            let mut pivot = 0;
+            while pivot < 15 {
+                // SAFETY: as above. Halved, because the last pivot may be the largest number.
+                let last = unsafe { words.add(1 + pivot).read() } >> 1;
+                let behind = negative(last as i64 - (address >> 1) as i64);
+                slot += behind & negative(pivot as i64 - end as i64) & 1;
+                pivot += 1;
+            }
+            // SAFETY: masked to the buffer's length.
+            entry = unsafe { words.add((slots + slot) as usize & (NODE / 8 - 1)).read() };
+            if kind == LEAF {
+                return if entry & KERNEL != 0 && entry & 7 == 0 {
+                    entry
+                } else {
+                    0
+                };
+            }
+            level += 1;
+        }
+        0
+    }
+
+    /// What is mapped there; `false`: no code, or not there.
+    #[inline(always)]
+    fn describe(&self, vma: u64, address: u64, found: &mut Mapping) -> bool {
+        found.start = read(vma, &VMA_START);
+        found.end = read(vma, &VMA_END);
+        let flags: u64 = read(vma, &VMA_FLAGS);
+        if !found.holds(address) || flags & EXECUTABLE == 0 {
+            return false;
+        }
+        let mut request = TableRequest {
+            file: FileKey {
+                inode: 0,
+                device: 0,
+                generation: 0,
+            },
+            tgid: self.tgid,
+            reserved: 0,
+            start: found.start,
+            end: found.end,
+        };
+        let file: u64 = read(vma, &VMA_FILE);
+        if file != 0 {
+            let page: u64 = read(vma, &VMA_PAGE_OFFSET);
+            found.to_file = page.wrapping_mul(TABLE_PAGE).wrapping_sub(found.start);
+            let inode: u64 = read(file, &FILE_INODE);
+            let device: u64 = read(inode, &INODE_SUPER);
+            request.file = FileKey {
+                inode: read(inode, &INODE_NUMBER),
+                device: read(device, &SUPER_DEVICE),
+                generation: read(inode, &INODE_GENERATION),
+            };
+        } else if found.start == read(self.mm, &MM_VDSO) {
+            found.to_file = 0u64.wrapping_sub(found.start);
+        } else {
+            found.kind = KIND_ANONYMOUS;
+            return true;
+        }
+        let table = tables::of_file(self.version, &request);
+        found.page_base = table.page_base;
+        found.pages = table.pages;
+        found.first_page = table.first_page;
+        found.kind = match table.state {
+            TABLE_READY => KIND_TABLE,
+            TABLE_REQUESTED => KIND_LATE,
+            TABLE_NO_ROOM => KIND_NO_ROOM,
+            _ => KIND_NO_TABLE,
+        };
+        true
+    }
+}
