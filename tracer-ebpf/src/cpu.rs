@@ -16,6 +16,7 @@ use crate::{
     ledger::{self, add},
     scratch::{self, Scratch},
     task::Task,
+    unwind,
 };
 
 /// One tick: exactly one counter besides `fired` rises, or one count in the map.
@@ -129,4 +130,18 @@ fn record(
         flags: SampleKey::flags_of(kernel_kind, user_end),
     };
     Ok(aggregate::count(generation, key))
+}
+
+/// What runs now is likely to be sampled.
+#[inline(always)]
+pub fn ask_ahead() {
+    let Some(config) = config::config() else {
+        return;
+    };
+    let task = Task::current();
+    let ids = bpf_get_current_pid_tgid();
+    let (tgid, tid) = ((ids >> 32) as u32, ids as u32);
+    if filter::wanted(config, task, tgid, tid) {
+        unwind::ask_ahead(config, task, tgid);
+    }
 }

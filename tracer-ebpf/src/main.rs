@@ -37,6 +37,13 @@ pub fn cpu_sample(ctx: PerfEventContext) -> u32 {
     0
 }
 
+/// A tick before the sampling begins.
+#[perf_event]
+pub fn cpu_ahead(_ctx: PerfEventContext) -> u32 {
+    cpu::ask_ahead();
+    0
+}
+
 /// A probed function is entered.
 #[uprobe]
 pub fn call_entry(ctx: ProbeContext) -> u32 {

@@ -5,7 +5,13 @@
 //! process's first instruction on, over fork, exec, dlopen and munmap, with no help of the user side.
 //! Layouts are those of `include/linux/maple_tree.h`.
 
-use aya_ebpf::{Global, helpers::generated::bpf_probe_read_kernel, macros::map, maps::PerCpuArray};
+use aya_ebpf::{
+    Global,
+    cty::c_void,
+    helpers::generated::{bpf_loop, bpf_probe_read_kernel},
+    macros::map,
+    maps::PerCpuArray,
+};
 use tracer_common::{
     SCRATCH_SLOTS,
     unwind::{FileKey, TABLE_NO_ROOM, TABLE_PAGE, TABLE_READY, TABLE_REQUESTED, TableRequest},
@@ -69,6 +75,16 @@ pub struct Mapping {
 }
 
 impl Mapping {
+    const NONE: Self = Self {
+        start: 0,
+        end: 0,
+        to_file: 0,
+        page_base: 0,
+        pages: 0,
+        first_page: 0,
+        kind: 0,
+    };
+
     #[inline(always)]
     pub fn holds(&self, address: u64) -> bool {
         address >= self.start && address < self.end
@@ -113,6 +129,38 @@ pub struct Memory {
     node: *mut [u64; NODE / 8],
     version: u32,
     tgid: u32,
+    /// Whether a table has been asked for that nobody had asked for.
+    asked: u32,
+}
+
+/// State of the loop over all mappings.
+#[repr(C)]
+struct Asking {
+    memory: *mut Memory,
+    next: u64,
+}
+
+/// Mappings that are looked at to ask for their tables: few processes have more.
+const MOST_MAPPINGS: u32 = 1024;
+
+/// One mapping of [`Asking`].
+extern "C" fn ask(_: u32, asking: *mut c_void) -> i64 {
+    // SAFETY: `bpf_loop` hands on what it was given.
+    let asking = unsafe { &mut *asking.cast::<Asking>() };
+    // SAFETY: as above.
+    let memory = unsafe { &mut *asking.memory };
+    let mut last = 0;
+    let vma = memory.vma(asking.next, &mut last);
+    if vma != 0 {
+        let mut mapping = Mapping::NONE;
+        memory.describe(vma, asking.next, &mut mapping);
+    }
+    // Behind the last one lies what is the kernel's.
+    if last >> 56 != 0 || last < asking.next {
+        return 1;
+    }
+    asking.next = last + 1;
+    0
 }
 
 /// A member of a structure of the kernel's; 0 where it cannot be read.
@@ -180,7 +228,35 @@ impl Memory {
             node,
             version,
             tgid,
+            asked: 0,
         })
+    }
+
+    /// Asks for the tables of all files that the process has mapped, if one of them was not known so
+    /// far: the others are going to be met too.
+    #[inline(always)]
+    pub fn ask_for_more(&mut self) {
+        if self.asked != 0 {
+            self.ask_for_all();
+        }
+    }
+
+    /// The same, whatever is known.
+    #[inline(always)]
+    pub fn ask_for_all(&mut self) {
+        let mut asking = Asking {
+            memory: self,
+            next: 0,
+        };
+        // SAFETY: the callback gets what it expects, and it outlives the call.
+        unsafe {
+            bpf_loop(
+                MOST_MAPPINGS,
+                ask as *mut c_void,
+                (&raw mut asking).cast(),
+                0,
+            )
+        };
     }
 
     /// Where return probes make functions return to; 0: nowhere.
@@ -208,7 +284,8 @@ impl Memory {
             }
             index += 1;
         }
-        let vma = self.vma(address);
+        let mut last = 0;
+        let vma = self.vma(address, &mut last);
         if vma == 0 || !self.describe(vma, address, found) {
             return false;
         }
@@ -221,9 +298,10 @@ impl Memory {
         true
     }
 
-    /// The `vm_area_struct` that an address is in or before; 0: none.
+    /// The `vm_area_struct` that an address is in; 0: none. `last` becomes the last address of which the
+    /// answer is the same.
     #[inline(always)]
-    fn vma(&self, address: u64) -> u64 {
+    fn vma(&self, address: u64, last: &mut u64) -> u64 {
         let tree = self.mm.wrapping_add(u64::from(MM_TREE.load()));
         let mut entry: u64 = read(tree, &TREE_ROOT);
         // `xa_is_node`: of one mapping alone there would be no tree.
@@ -231,6 +309,7 @@ impl Memory {
             return 0;
         }
         let words = self.node.cast::<u64>();
+        *last = u64::MAX;
         let mut level = 0;
         while level < LEVELS {
             // The address of a node, and its type in bits 3 to 6.
@@ -268,7 +347,12 @@ impl Memory {
                 slot += behind & negative(pivot as i64 - end as i64) & 1;
                 pivot += 1;
             }
+            // Behind the last pivot the node ends, as its parent says.
+            let within = negative(slot as i64 - end as i64);
             // SAFETY: masked to the buffer's length.
+            let pivot = unsafe { words.add((1 + slot) as usize & (NODE / 8 - 1)).read() };
+            *last = pivot & within | *last & !within;
+            // SAFETY: as above.
             entry = unsafe { words.add((slots + slot) as usize & (NODE / 8 - 1)).read() };
             if kind == LEAF {
                 return if entry & KERNEL != 0 && entry & 7 == 0 {
@@ -284,7 +368,7 @@ impl Memory {
 
     /// What is mapped there; `false`: no code, or not there.
     #[inline(always)]
-    fn describe(&self, vma: u64, address: u64, found: &mut Mapping) -> bool {
+    fn describe(&mut self, vma: u64, address: u64, found: &mut Mapping) -> bool {
         found.start = read(vma, &VMA_START);
         found.end = read(vma, &VMA_END);
         let flags: u64 = read(vma, &VMA_FLAGS);
@@ -320,6 +404,7 @@ impl Memory {
             return true;
         }
         let table = tables::of_file(self.version, &request);
+        self.asked |= table.reserved;
         found.page_base = table.page_base;
         found.pages = table.pages;
         found.first_page = table.first_page;

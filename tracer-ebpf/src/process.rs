@@ -9,7 +9,7 @@ use tracer_common::{
     TARGET_PROCESSES,
 };
 
-use crate::{calls, config, filter, ledger, ring, task::Task};
+use crate::{calls, config, filter, ledger, ring, task::Task, unwind};
 
 /// Arguments: `parent`, `child`, both `struct task_struct *`.
 #[inline(always)]
@@ -48,6 +48,10 @@ pub fn exec() {
             });
         }
         calls::exec();
+        let task = Task::current();
+        if filter::wanted(config, task, tgid, tgid) {
+            unwind::ask_ahead(config, task, tgid);
+        }
         report(RECORD_EXEC, config, generation);
     });
 }

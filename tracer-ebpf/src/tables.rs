@@ -59,7 +59,7 @@ pub fn version() -> u32 {
         .map_or(0, |version| unsafe { version.read_volatile() })
 }
 
-/// Where the table of a file is. `request`: asks for it, if nobody has.
+/// Where the table of a file is. `request`: asks for it, if nobody has, and says so by `reserved` 1.
 #[inline(always)]
 pub fn of_file(version: u32, request: &TableRequest) -> FileTable {
     let mut unknown = FileTable {
@@ -75,7 +75,10 @@ pub fn of_file(version: u32, request: &TableRequest) -> FileTable {
         // in the middle of that is an index that is checked where it is used.
         return unsafe {
             (&raw mut (*table).used).write_volatile(version);
-            table.read()
+            FileTable {
+                reserved: 0,
+                ..table.read()
+            }
         };
     }
     if FILES
@@ -99,6 +102,7 @@ pub fn of_file(version: u32, request: &TableRequest) -> FileTable {
         // The next one asks again.
         _ = FILES.remove(&request.file);
     }
+    unknown.reserved = 1;
     unknown
 }
 

@@ -16,7 +16,7 @@ use crate::{
     arch::{self, Registers},
     capture::Who,
     memory::{KIND_LATE, KIND_NO_ROOM, KIND_NO_TABLE, KIND_TABLE, Mapping, Memory},
-    scratch::Scratch,
+    scratch::{self, Scratch},
     tables,
     task::Task,
 };
@@ -99,6 +99,7 @@ pub fn walk(
         }
         let mut context = Context { scratch, memory };
         repeat(follow_table, (&raw mut context).cast());
+        context.memory.ask_for_more();
     } else {
         push(scratch);
         walk.end = USER_NO_MEMORY;
@@ -106,6 +107,23 @@ pub fn walk(
     // SAFETY: as above.
     let walk = unsafe { &(*scratch).walk };
     (walk.end, walk.frames, walk.hash)
+}
+
+/// Asks for the tables of all files that the current process has mapped, before it is sampled.
+#[inline(always)]
+pub fn ask_ahead(config: &Config, task: Task, tgid: u32) {
+    if config.flags & FLAG_TABLES == 0 {
+        return;
+    }
+    let Some((scratch, slot)) = scratch::take(config.scratch_slots) else {
+        return;
+    };
+    // SAFETY: `scratch` is a map element that this program holds.
+    let node = unsafe { &raw mut (*scratch).node };
+    if let Some(mut memory) = Memory::of_current(task, tgid, slot, node) {
+        memory.ask_for_all();
+    }
+    scratch::give(scratch);
 }
 
 #[inline(always)]

@@ -1,12 +1,18 @@
 //! On-CPU sampling: a timer or a hardware counter on each CPU, and the stack of what it interrupts.
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
 use super::{Spec, tables::Loader};
 use crate::{
     kernel::{Error, Event, Health, Meter, Result, Session, SessionOptions, Ticks},
     profile::{Batch, Fact},
 };
+
+/// How long, and how often, it is looked what runs before the sampling begins.
+const AHEAD: Duration = Duration::from_millis(50);
+const AHEAD_HERTZ: u32 = 499;
+/// How long that is waited for the tables of it.
+const MOST_SETTLING: Duration = Duration::from_millis(250);
 
 /// How to sample.
 #[derive(Clone, Debug)]
@@ -26,6 +32,8 @@ pub struct Cpu {
     /// The worker that is left out of the measurement.
     tables_worker: u32,
     frame_pointers: bool,
+    /// CPUs on which others run already.
+    ahead: Option<Vec<u32>>,
     ticks: Ticks,
     stopped: bool,
 }
@@ -42,14 +50,16 @@ impl Cpu {
     /// Attaches to a new session; nothing is sampled before [`Self::start`].
     pub fn open(options: &CpuOptions, session: &SessionOptions) -> Result<Self> {
         Error::check_version(Self::SPEC.title, Self::SPEC.kernel)?;
-        let mut session = Session::open(session)?;
         let CpuOptions { event, hertz, cpus } = options;
+        let ahead = session.launched.is_none().then(|| cpus.clone());
+        let mut session = Session::open(session)?;
         let ticks = Ticks::open(&mut session, "cpu_sample", *event, *hertz, cpus)?;
         Ok(Self {
             session,
             tables: None,
             tables_worker: 0,
             frame_pointers: true,
+            ahead,
             ticks,
             stopped: false,
         })
@@ -85,8 +95,28 @@ impl Cpu {
 
     /// Starts sampling.
     pub fn start(&mut self) -> Result<()> {
+        self.load_ahead()?;
         self.session.begin();
         self.ticks.enable()
+    }
+
+    /// Has tables made for what runs now, so that the first samples are not without.
+    fn load_ahead(&mut self) -> Result<()> {
+        let (Some(tables), Some(cpus)) = (&self.tables, &self.ahead) else {
+            return Ok(());
+        };
+        let mut ticks = Ticks::open(
+            &mut self.session,
+            "cpu_ahead",
+            Event::CpuClock,
+            AHEAD_HERTZ,
+            cpus,
+        )?;
+        ticks.enable()?;
+        std::thread::sleep(AHEAD);
+        ticks.disable()?;
+        tables.settle(MOST_SETTLING);
+        Ok(())
     }
 
     /// Stops sampling; what has been sampled waits for the last drain.

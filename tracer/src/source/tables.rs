@@ -11,11 +11,11 @@ use std::{
     process::Command,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
         mpsc::channel,
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tracer_common::unwind::{FileKey, TableRequest};
@@ -27,7 +27,9 @@ use crate::{
 };
 
 /// Time between two looks at whether anybody is left who wants tables.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(250);
+/// Between two looks at whether it is at work.
+const MOMENT: Duration = Duration::from_millis(2);
 /// How long a file may take.
 const PATIENCE_WITH_WORKER: Duration = Duration::from_secs(20);
 /// Samples are cut short while this waits for a CPU, and it never needs one for long.
@@ -47,6 +49,8 @@ pub(super) struct Loader {
 struct Shared {
     worker: AtomicU32,
     cpu_ns: AtomicU64,
+    /// Whether there are requests that it has not answered.
+    busy: AtomicBool,
 }
 
 impl Loader {
@@ -94,6 +98,16 @@ impl Loader {
         self.shared.worker.load(Ordering::Relaxed)
     }
 
+    /// Waits until everything that has been asked for is there, but not longer than `most`.
+    pub(super) fn settle(&self, most: Duration) {
+        let until = Instant::now() + most;
+        // It is woken when somebody asks; a moment later it is at work.
+        std::thread::sleep(MOMENT);
+        while self.shared.busy.load(Ordering::Relaxed) && Instant::now() < until {
+            std::thread::sleep(MOMENT);
+        }
+    }
+
     /// CPU time that workers have used.
     pub(super) fn cpu_ns(&self) -> u64 {
         self.shared.cpu_ns.load(Ordering::Relaxed)
@@ -127,6 +141,9 @@ struct HungUp;
 impl Loading {
     fn run(&mut self) {
         while let Some(requests) = self.tables.requests(PATIENCE, self.hangup.as_fd()) {
+            self.shared
+                .busy
+                .store(!requests.is_empty(), Ordering::Relaxed);
             for request in requests {
                 match self.load(&request) {
                     Ok(Ok(())) => {}
