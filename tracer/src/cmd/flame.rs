@@ -106,7 +106,8 @@ fn measure(plan: &Flame) -> Result<ExitCode, Failure> {
         .map_or(ExitCode::SUCCESS, launch::exit_code))
 }
 
-/// One line on what was measured and how far to trust it, and one for each thing that went wrong.
+/// One line on what was measured and how far to trust it, and one for each thing that went wrong, or
+/// that would make stacks complete.
 fn summarize(export: &Export<'_>, event: Event, meter: &Meter) {
     let Header {
         target,
@@ -124,6 +125,10 @@ fn summarize(export: &Export<'_>, event: Event, meter: &Meter) {
         unnamed(export),
         export.overhead,
     ));
+    let quality = view::quality(export.profile, export.symbols, export.query);
+    for line in quality.advice() {
+        say(&format!("tracer: {line}"));
+    }
     for (count, what) in troubles(meter) {
         if count > 0 {
             say(&format!("tracer: {count} {what}"));

@@ -76,7 +76,7 @@ fn write(export: &Export<'_>, out: &mut dyn Write) -> io::Result<()> {
                 pct: percent(row.weight, processes.total),
             })
             .collect(),
-        ledger: Ledger::new(&export.ledger(), overhead),
+        ledger: Ledger::new(&export.ledger(), &export.quality(), overhead),
         start_ns: query.window.start_ns.max(profile.start_ns()),
         end_ns: query.window.end_ns.min(profile.end_ns()),
     };

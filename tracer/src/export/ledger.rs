@@ -5,7 +5,10 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{Export, Format, Medium, Overhead};
-use crate::profile::{Ledger, Loss, Truncation};
+use crate::{
+    profile::{Ledger, Loss, Truncation},
+    view::Quality,
+};
 
 pub(super) const FORMAT: Format = Format {
     name: "ledger",
@@ -32,6 +35,16 @@ pub(super) struct Document {
 struct Stacks {
     complete: u64,
     truncated: Counts,
+    /// Where the truncated ones stop, the most first: only what occurred.
+    by_dso: Vec<Stopped>,
+}
+
+#[derive(Serialize)]
+struct Stopped {
+    /// As functions have it; empty where no frame was found.
+    dso: String,
+    reason: &'static str,
+    count: u64,
 }
 
 #[derive(Serialize)]
@@ -55,7 +68,7 @@ impl Serialize for Counts {
 }
 
 impl Document {
-    pub(super) fn new(ledger: &Ledger, overhead: Overhead) -> Self {
+    pub(super) fn new(ledger: &Ledger, quality: &Quality, overhead: Overhead) -> Self {
         let Ledger {
             fired,
             recorded,
@@ -69,6 +82,14 @@ impl Document {
         let lost = Loss::OF_SAMPLES.map(|why| (why.name(), lost.get(&why).copied().unwrap_or(0)));
         let truncated =
             Truncation::ALL.map(|why| (why.name(), truncated.get(&why).copied().unwrap_or(0)));
+        let by_dso = quality.places.iter().flat_map(|place| {
+            let reasons = place.reasons.iter();
+            reasons.map(|(why, count)| Stopped {
+                dso: place.place.dso().to_owned(),
+                reason: why.name(),
+                count: *count,
+            })
+        });
         let Overhead {
             bpf_ns,
             user_cpu_ns,
@@ -84,6 +105,7 @@ impl Document {
             stacks: Stacks {
                 complete: *complete,
                 truncated: Counts(truncated.into()),
+                by_dso: by_dso.collect(),
             },
             overhead: Cost {
                 bpf_ns,
@@ -95,7 +117,7 @@ impl Document {
 }
 
 fn write(export: &Export<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let document = Document::new(&export.ledger(), export.overhead);
+    let document = Document::new(&export.ledger(), &export.quality(), export.overhead);
     serde_json::to_writer(&mut *out, &document)?;
     writeln!(out)?;
     out.flush()
@@ -104,6 +126,7 @@ fn write(export: &Export<'_>, out: &mut dyn Write) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::{Place, PlaceQuality};
 
     #[test]
     fn every_reason_is_listed() {
@@ -116,12 +139,24 @@ mod tests {
             truncated: [(Truncation::TooDeep, 1)].into(),
             ..Ledger::default()
         };
+        let reasons = vec![(Truncation::TooDeep, 1)];
+        let quality = Quality {
+            complete: 6,
+            truncated: 1,
+            reasons: reasons.clone(),
+            places: vec![PlaceQuality {
+                place: Place::File("libfoo.so".to_owned()),
+                truncated: 1,
+                reasons,
+                through: Some(7),
+            }],
+        };
         let overhead = Overhead {
             bpf_ns: None,
             user_cpu_ns: 5,
             wall_ns: 6,
         };
-        let json = serde_json::to_string(&Document::new(&ledger, overhead)).unwrap();
+        let json = serde_json::to_string(&Document::new(&ledger, &quality, overhead)).unwrap();
         assert_eq!(
             json,
             r#"{"fired":12,"recorded":7,"filtered":3,"thinned":0,"open":0,"#.to_owned()
@@ -132,7 +167,8 @@ mod tests {
                 + r#""not in table":0,"unwind rule not supported":0,"#
                 + r#""return address outside code":0,"frame below its callee":0,"#
                 + r#""memory given up":0,"#
-                + r#""kernel stack too deep":0,"kernel stack not readable":0}},"#
+                + r#""kernel stack too deep":0,"kernel stack not readable":0},"#
+                + r#""by_dso":[{"dso":"libfoo.so","reason":"too deep","count":1}]},"#
                 + r#""overhead":{"bpf_ns":null,"user_cpu_ns":5,"wall_ns":6}}"#
         );
     }

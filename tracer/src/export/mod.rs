@@ -15,7 +15,7 @@ use std::{fmt, io, path::Path};
 use crate::{
     profile::{Ledger, Profile, Window},
     symbol::Symbols,
-    view::Query,
+    view::{self, Quality, Query},
 };
 
 pub use latency::{
@@ -45,6 +45,15 @@ impl Export<'_> {
             Window::ALL => self.profile.ledger().clone(),
             window => self.profile.ledger_of(window),
         }
+    }
+
+    /// The stacks of that account: those of everything in the window.
+    pub(super) fn quality(&self) -> Quality {
+        let everything = Query {
+            window: self.query.window,
+            ..Query::default()
+        };
+        view::quality(self.profile, self.symbols, &everything)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 
 use super::{Export, Format, Medium};
-use crate::view::{self, Order};
+use crate::view::{self, Order, Quality};
 
 pub(super) const FORMAT: Format = Format {
     name: "text",
@@ -86,8 +86,34 @@ fn write(export: &Export<'_>, out: &mut dyn Write) -> io::Result<()> {
         processes.rows.iter().skip(ROWS).map(|row| row.weight),
         processes.total,
     )?;
+    stacks(&mut out, &view::quality(profile, symbols, query))?;
     writeln!(out)?;
     out.flush()
+}
+
+/// How many stacks are complete, and where the others stop.
+fn stacks(out: &mut dyn Write, quality: &Quality) -> io::Result<()> {
+    let total = quality.total();
+    if total == 0 {
+        return Ok(());
+    }
+    writeln!(out)?;
+    writeln!(out, "Stacks: {}", quality.line())?;
+    if quality.truncated == 0 {
+        return Ok(());
+    }
+    writeln!(out, "{:>8} {:>7}  Truncated in", "Samples", "%")?;
+    for place in quality.places.iter().take(ROWS) {
+        let share = 100.0 * place.truncated as f64 / total as f64;
+        writeln!(
+            out,
+            "{:>8} {share:>6.2}%  {}",
+            place.truncated,
+            place.line()
+        )?;
+    }
+    let rest = quality.places.iter().skip(ROWS);
+    more(out, rest.map(|place| place.truncated), total)
 }
 
 /// What is below the last row.

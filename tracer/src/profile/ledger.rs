@@ -154,7 +154,12 @@ impl Truncation {
         self as u32
     }
 
-    /// The name in files and on screens.
+    /// Whether it is the kernel's part of the stack that is cut short.
+    pub const fn is_of_kernel(self) -> bool {
+        matches!(self, Self::KernelTooDeep | Self::KernelUnreadable)
+    }
+
+    /// The name in files and on screens. Where a stack stopped is not part of it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::NoFramePointer => "no frame pointer",

@@ -29,7 +29,7 @@ pub use memory::{Garbage, Held};
 pub use model::Profile;
 pub use slice::{SliceRef, Weight, Window};
 pub(crate) use slots::Slots;
-pub use stack::{StackId, StackNode};
+pub use stack::{StackId, StackNode, Stop};
 
 /// A frame, interned: an opaque index into [`Profile::frame`], never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

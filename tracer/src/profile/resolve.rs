@@ -6,7 +6,7 @@
 use rustc_hash::FxHashMap;
 
 use super::{
-    Frame, FrameId, NoMapping, ProcessId, RawStack, StackId, StackKey, StackNode, Truncation,
+    Frame, FrameId, NoMapping, ProcessId, RawStack, StackId, StackKey, StackNode, Stop, Truncation,
     intern::Interner,
     process::{Lookup, Place},
     raw::RawStacks,
@@ -159,24 +159,24 @@ impl Resolver {
             kernel,
             truncated,
         } = sample;
+        let frame = |address| {
+            let place = lookup.map_or(Place::Unknown, |of| of.find(address));
+            user_frame(process, address, place)
+        };
         let mut addresses = std::mem::take(&mut self.addresses);
-        let mut stack = StackId::EMPTY;
-        if let Some(why) = truncated {
-            stack = self.stacks.push(stack, StackNode::Truncated(why));
-        }
+        addresses.clear();
         if let Some(key) = user {
             self.user.read(key, &mut addresses);
-            if let (Some(_), Some(lookup)) = (truncated, lookup) {
+        }
+        let mut stack = StackId::EMPTY;
+        if let Some(why) = truncated {
+            if let Some(lookup) = lookup {
                 addresses.truncate(believable(&addresses, lookup));
             }
-            stack = self.grow(stack, &addresses, |address| {
-                user_frame(
-                    process,
-                    address,
-                    lookup.map_or(Place::Unknown, |of| of.find(address)),
-                )
-            });
+            let stop = Stop::of(why, outermost(&addresses).map(frame));
+            stack = self.stacks.push(stack, StackNode::Truncated(why, stop));
         }
+        stack = self.grow(stack, &addresses, frame);
         if let Some(key) = kernel {
             self.kernel.read(key, &mut addresses);
             stack = self.grow(stack, &addresses, |address| Frame::Kernel { address });
@@ -185,16 +185,12 @@ impl Resolver {
         stack
     }
 
-    /// Puts the frames of one part on a stack. Its leaf is an instruction pointer; the others are
-    /// return addresses, which may lie beyond the function that called: the call is before them.
+    /// Puts the frames of one part on a stack.
     fn grow(&mut self, on: StackId, part: &[u64], frame: impl Fn(u64) -> Frame) -> StackId {
         let Some((leaf, callers)) = part.split_first() else {
             return on;
         };
-        let calls = callers
-            .iter()
-            .rev()
-            .map(|address| address.saturating_sub(1));
+        let calls = callers.iter().rev().map(|address| call(*address));
         calls.chain([*leaf]).fold(on, |stack, address| {
             let frame = FrameId(self.frames.intern(frame(address)));
             self.stacks.push(stack, StackNode::Frame(frame))
@@ -221,11 +217,23 @@ impl CacheKey {
     }
 }
 
+/// Where a function called that is returned to here. A return address may lie beyond that function.
+fn call(address: u64) -> u64 {
+    address.saturating_sub(1)
+}
+
+/// The outermost address of a part. Its leaf is an instruction pointer; the others are return
+/// addresses.
+fn outermost(part: &[u64]) -> Option<u64> {
+    let (leaf, callers) = part.split_first()?;
+    Some(callers.last().map_or(*leaf, |address| call(*address)))
+}
+
 /// How many addresses of a stack that was cut short to keep. What made the walk go wrong did so at
 /// the latest before it found a return address where no code is.
 fn believable(addresses: &[u64], lookup: Lookup<'_>) -> usize {
     let callers = addresses.iter().skip(1);
-    let mut callers = callers.map(|address| lookup.find(address.saturating_sub(1)));
+    let mut callers = callers.map(|address| lookup.find(call(*address)));
     let code = callers.position(|place| matches!(place, Place::Outside));
     code.map_or(addresses.len(), |callers| callers + 1)
 }

@@ -44,10 +44,37 @@ pub(super) fn part<'a>(
     }
 }
 
+/// A part of a whole in percent: neither nothing nor all of it unless that is so.
+pub(super) fn share(part: u64, whole: u64) -> String {
+    let tenths = (1000.0 * part as f64 / whole.max(1) as f64).round();
+    match part {
+        1.. if tenths < 1.0 => "<0.1 %".to_owned(),
+        _ if part < whole && tenths > 999.0 => ">99.9 %".to_owned(),
+        _ => format!("{:.1} %", tenths / 10.0),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::profile::{Loss, Truncation};
+
+    #[test]
+    fn what_is_little_is_not_nothing() {
+        for (part, whole, expected) in [
+            (0, 0, "0.0 %"),
+            (0, 7, "0.0 %"),
+            (7, 7, "100.0 %"),
+            (1, 3, "33.3 %"),
+            (1, 1_000_000, "<0.1 %"),
+            (999_999, 1_000_000, ">99.9 %"),
+            (998, 1000, "99.8 %"),
+            (1, 1000, "0.1 %"),
+            (u64::MAX, u64::MAX, "100.0 %"),
+        ] {
+            assert_eq!(share(part, whole), expected, "{part} of {whole}");
+        }
+    }
 
     #[test]
     fn losses_come_with_their_reasons() {

@@ -6,8 +6,8 @@
 
 use super::{
     Bar, CallTree, Direction, Expansion, Flame, Focus, FunctionKey, Functions, Order, Pattern,
-    Processes, Query, Tree, TruncationRow, Unnamed, call_tree, caller_tree, flame, focus,
-    functions, processes, timeline, tree, truncation, unnamed,
+    Processes, Quality, Query, Tree, Unnamed, call_tree, caller_tree, flame, focus, functions,
+    processes, quality, timeline, tree, unnamed,
 };
 use crate::{
     profile::{Held, Ledger, Profile, Window},
@@ -98,8 +98,8 @@ pub enum Content {
     Flame(Flame),
     /// The call tree.
     Tree(CallTree),
-    /// How far to trust all this: the account since the start, truncated stacks, missing names.
-    Health(Box<Ledger>, Vec<TruncationRow>, Unnamed),
+    /// How far to trust all this: the account since the start, the stacks, missing names.
+    Health(Box<Ledger>, Quality, Unnamed),
 }
 
 /// Rows of a table that are too many to show.
@@ -193,11 +193,11 @@ impl Answers {
                 (Content::Tree(tree), total)
             }
             Topic::Health => {
-                let truncated = truncation(profile, symbols, &query);
+                let quality = quality(profile, symbols, &query);
                 let unnamed = unnamed(profile, symbols, &query);
                 let total = unnamed.samples;
                 let ledger = Box::new(profile.ledger().clone());
-                (Content::Health(ledger, truncated, unnamed), total)
+                (Content::Health(ledger, quality, unnamed), total)
             }
         };
         Answer {

@@ -12,7 +12,7 @@ use super::{
     select::totals,
 };
 use crate::{
-    profile::{FrameId, Profile, StackNode},
+    profile::{FrameId, Profile, StackNode, Stop, Truncation},
     symbol::Symbols,
 };
 
@@ -269,6 +269,7 @@ struct Walk<'a> {
     labels: Vec<Label>,
     numbers: FxHashMap<FunctionKey, u32>,
     by_frame: FxHashMap<FrameId, Box<[u32]>>,
+    by_cut: FxHashMap<(Truncation, Stop), u32>,
     /// The last stack.
     functions: Vec<u32>,
 }
@@ -281,6 +282,7 @@ impl<'a> Walk<'a> {
             labels: Vec::new(),
             numbers: FxHashMap::default(),
             by_frame: FxHashMap::default(),
+            by_cut: FxHashMap::default(),
             functions: Vec::new(),
         }
     }
@@ -291,8 +293,12 @@ impl<'a> Walk<'a> {
         self.functions.clear();
         for (_, node) in self.profile.stack(stack) {
             match node {
-                StackNode::Truncated(why) => {
-                    let number = self.number(Label::truncated(why));
+                StackNode::Truncated(why, stop) => {
+                    let number = match self.by_cut.get(&(why, stop)) {
+                        Some(known) => *known,
+                        None => self.number(Label::truncated(self.profile, why, stop)),
+                    };
+                    self.by_cut.insert((why, stop), number);
                     self.functions.push(number);
                 }
                 StackNode::Frame(frame) => {

@@ -6,9 +6,12 @@ use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
 
-use super::name::{clean, clean_bytes};
+use super::{
+    name::{clean, clean_bytes},
+    truncation::{Place, reason},
+};
 use crate::{
-    profile::{Comm, Frame, FrameId, Profile, StackNode, Truncation},
+    profile::{Comm, Dso, Frame, FrameId, Profile, StackNode, Stop, Truncation},
     symbol::Symbols,
 };
 
@@ -64,8 +67,9 @@ impl Label {
     }
 
     /// What stands for missing callers.
-    pub(super) fn truncated(why: Truncation) -> Self {
-        Self::of_kind(Kind::Truncated, format!("[truncated: {}]", why.name()))
+    pub(super) fn truncated(profile: &Profile, why: Truncation, stop: Stop) -> Self {
+        let reason = reason(why, &Place::of(profile, stop));
+        Self::of_kind(Kind::Truncated, format!("[truncated: {reason}]"))
     }
 
     fn of_kind(kind: Kind, text: String) -> Self {
@@ -108,7 +112,10 @@ impl<'a> Labels<'a> {
     /// The labels of a node, outermost function first, are put behind `onto`.
     pub(super) fn extend(&mut self, onto: &mut Vec<LabelId>, node: StackNode) {
         match node {
-            StackNode::Truncated(why) => onto.push(self.intern(Label::truncated(why))),
+            StackNode::Truncated(why, stop) => {
+                let label = Label::truncated(self.profile, why, stop);
+                onto.push(self.intern(label));
+            }
             StackNode::Frame(frame) => {
                 if let Some(labels) = self.by_frame.get(&frame) {
                     onto.extend(labels);
@@ -222,11 +229,14 @@ pub(super) fn dso(profile: &Profile, frame: Frame) -> String {
         Frame::Kernel { .. } => "[kernel]".to_owned(),
         Frame::Jit { .. } => "[jit]".to_owned(),
         Frame::Unmapped { .. } => "[unknown]".to_owned(),
-        Frame::File { dso, .. } => {
-            let path = profile.dso(dso).path.as_slice();
-            // The kernel appends this to the path of a file that has been unlinked.
-            let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
-            clean_bytes(path.rsplit(|byte| *byte == b'/').next().unwrap_or(path))
-        }
+        Frame::File { dso, .. } => file_name(profile.dso(dso)),
     }
+}
+
+/// The name of a file without the folders that it is in.
+pub(super) fn file_name(dso: &Dso) -> String {
+    let path = dso.path.as_slice();
+    // The kernel appends this to the path of a file that has been unlinked.
+    let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
+    clean_bytes(path.rsplit(|byte| *byte == b'/').next().unwrap_or(path))
 }

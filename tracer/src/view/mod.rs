@@ -16,6 +16,7 @@ mod latency;
 mod name;
 mod pages;
 mod processes;
+mod quality;
 mod query;
 mod select;
 mod timeline;
@@ -40,8 +41,9 @@ pub use latency::{
 };
 pub use name::{clean, clean_bytes, printable};
 pub use processes::{ProcessRow, Processes, ThreadRow, processes};
+pub use quality::{PlaceQuality, Quality, quality};
 pub use query::{Filter, Group, Mode, Pattern, Query};
 pub use timeline::{Bar, timeline};
 pub use tree::{Node, Tree, tree};
-pub use truncation::{TruncationRow, truncation};
+pub use truncation::Place;
 pub use unnamed::{Unnamed, UnnamedCount, unnamed};

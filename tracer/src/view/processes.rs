@@ -185,7 +185,7 @@ impl<'a> Leaves<'a> {
             return *known;
         }
         let label = match node {
-            StackNode::Truncated(why) => Some(Label::truncated(why)),
+            StackNode::Truncated(why, stop) => Some(Label::truncated(self.profile, why, stop)),
             StackNode::Frame(frame) => labels_of(self.profile, self.symbols, frame).pop(),
         };
         let number = label.map_or(0, |label| {

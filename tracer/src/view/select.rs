@@ -158,7 +158,7 @@ impl<'a> Accepts<'a> {
             Some((_, StackNode::Frame(frame))) => {
                 matches!(self.profile.frame(frame), Frame::Kernel { .. })
             }
-            Some((_, StackNode::Truncated(why))) => why == Truncation::KernelUnreadable,
+            Some((_, StackNode::Truncated(why, _))) => why == Truncation::KernelUnreadable,
             // A task without a user part, whose kernel part is empty: the idle task.
             None => true,
         };

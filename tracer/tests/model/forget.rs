@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tracer::{
-    profile::{Frame, FrameId, Profile, StackId, StackNode, Window},
+    profile::{Frame, FrameId, Profile, StackId, StackNode, Stop, Window},
     symbol::{NoName, Symbols},
 };
 
@@ -144,7 +144,10 @@ fn collecting_changes_nothing_that_is_held() {
 
 fn shown_stack(profile: &Profile, stack: StackId) -> String {
     let nodes = profile.stack(stack).map(|(_, node)| match node {
-        StackNode::Truncated(why) => why.name().to_owned(),
+        StackNode::Truncated(why, Stop::File(dso)) => {
+            format!("{} in {:?}", why.name(), profile.dso(dso).path)
+        }
+        StackNode::Truncated(why, stop) => format!("{} in {stop:?}", why.name()),
         StackNode::Frame(id) => match profile.frame(id) {
             Frame::File { dso, offset } => format!("{:?}+{offset}", profile.dso(dso).path),
             Frame::Unmapped {

@@ -8,6 +8,7 @@ mod golden;
 mod latency;
 mod names;
 mod naming;
+mod quality;
 mod script;
 mod storm;
 mod trees;

@@ -10,6 +10,7 @@ use tracer::{
 
 use crate::{
     cases, check_sums, profile_of,
+    quality::check_quality,
     trees::{check_call_trees, check_flames},
 };
 
@@ -35,6 +36,7 @@ fn whatever_is_asked_views_add_up_and_agree() {
             };
             let tree = view::tree(&profile, &symbols, &asked.query);
             check_sums(&tree, &asked.what);
+            check_quality(&asked, &tree);
             check_functions(&asked, &tree);
             check_focus(&asked, tree.total());
             check_processes(&asked, tree.total());

@@ -139,7 +139,7 @@ fn steps_are_taken_back_one_by_one() {
             leak(format!("2 j {six}")),
             "",
             leak(format!(
-                "Flame · 27–28 · {nginx} · libc · user only · by process · zoom nginx (200)/[truncated: no frame pointer] · 6 steps · line 2"
+                "Flame · 27–28 · {nginx} · libc · user only · by process · zoom nginx (200)/[truncated: no frame pointer in nginx] · 6 steps · line 2"
             )),
             "",
         ),

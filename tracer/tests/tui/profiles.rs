@@ -168,12 +168,24 @@ pub(crate) fn idle(size: (u16, u16)) -> Driver {
 pub(crate) fn lossy(size: (u16, u16)) -> Driver {
     let mut script = Script::new();
     let app = image(10, 5, 1);
-    script.fact(1, 10, FactKind::Snapshot(vec![code("/bin/app", APP)]));
+    let mappings = vec![
+        code("/bin/app", APP),
+        code("/opt/lib/libfoo.so", LIB),
+        code("//anon", HEAP),
+    ];
+    script.fact(1, 10, FactKind::Snapshot(mappings));
+    let outermost: [&[u64]; 4] = [
+        &[APP + 0x20, APP + 0x11],
+        &[APP + 0x20, LIB + 0x11],
+        &[APP + 0x20, HEAP + 0x11],
+        &[],
+    ];
     for _ in 0..8 {
-        for (why, weight) in Truncation::ALL.into_iter().zip(1..) {
+        let reasons = Truncation::ALL.into_iter().zip(1..);
+        for ((why, weight), addresses) in reasons.zip(outermost.into_iter().cycle()) {
             let stack = Stack {
                 truncated: Some(why),
-                ..user(&[APP + 0x20, APP + 0x11])
+                ..user(addresses)
             };
             script.sample(app, b"app", stack, weight);
         }

@@ -11,7 +11,7 @@ use crate::{
 const SIZES: [(u16, u16); 4] = [(40, 12), (80, 24), (120, 40), (200, 60)];
 
 /// What is drawn, and the keys that lead there.
-const SCREENS: [(&str, &str); 15] = [
+const SCREENS: [(&str, &str); 16] = [
     ("functions", ""),
     ("functions_searched", "/ \"main\" Enter"),
     ("focus", "/ \"ngx_http\" Enter Enter Esc"),
@@ -23,6 +23,7 @@ const SCREENS: [(&str, &str); 15] = [
     ("tree_down", "4 Down Down"),
     ("tree_up", "4 i"),
     ("health", "5"),
+    ("health_below", "5 PageDown"),
     ("help", "?"),
     ("filter_prompt", "f \"libc\""),
     ("export_prompt", "e"),
@@ -59,6 +60,9 @@ fn profiles_of_nothing_and_of_losses_agree_with_their_goldens() {
             compare(&format!("{profile}_{screen}"), &driver, &mut failures);
         }
     }
+    let mut whole = profiles::lossy((120, 90));
+    whole.press("5");
+    compare("lossy_5_120x90", &whole, &mut failures);
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
@@ -131,18 +135,18 @@ fn themes_use_the_colours_that_they_promise() {
 #[test]
 fn what_is_lost_looks_like_a_loss_and_what_is_not_does_not() {
     let red = Color::Indexed(203);
-    let mut driver = profiles::lossy((120, 60));
+    let mut driver = profiles::lossy((120, 90));
     for screen in ["1", "2", "3", "4", "5"] {
         driver.press(screen);
         let picture = driver.picture();
-        for text in ["lost 25.0%", "truncated 70.0%", "3 facts lost"] {
+        for text in ["lost 8.1%", "truncated 92.1%", "3 facts lost"] {
             assert_eq!(picture.find(text).fg, red, "{text} on screen {screen}");
         }
         assert!(!picture.text().contains("worker crashes") || screen == "5");
     }
     let picture = driver.picture();
     let mut counted = 0;
-    for y in 0..60 {
+    for y in 0..90 {
         let row = picture.row(y);
         if row.contains("  lost: ") || row.contains("  truncated: ") {
             counted += 1;
@@ -154,7 +158,7 @@ fn what_is_lost_looks_like_a_loss_and_what_is_not_does_not() {
             assert_eq!(cell.fg, red, "{row}");
         }
     }
-    assert_eq!(counted, 2 * (4 + 6), "every reason in both accounts");
+    assert_eq!(counted, 2 * (4 + 14), "every reason in both accounts");
 
     let mut driver = profiles::idle((120, 60));
     driver.press("5");

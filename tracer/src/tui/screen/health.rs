@@ -10,7 +10,11 @@ use super::{
     },
     cell, line,
 };
-use crate::{kernel::Health, profile::Ledger, view::Content};
+use crate::{
+    kernel::Health,
+    profile::Ledger,
+    view::{Content, Quality},
+};
 
 /// A line, by what it is.
 enum Row {
@@ -20,6 +24,8 @@ enum Row {
     /// A count that should be 0.
     Loss(u64, String),
     Text(String),
+    /// What would help against the row above.
+    Help(String),
 }
 
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
@@ -45,6 +51,10 @@ pub(in crate::tui) fn lines(app: &App) -> Vec<Line<'static>> {
     let rows = rows(app).into_iter().map(|row| match row {
         Row::Title(text) => Line::from(cell(fit(&format!(" {text}"), width), theme.title())),
         Row::Text(text) => Line::from(cell(fit(&format!("   {text}"), width), Style::new())),
+        Row::Help(text) => {
+            let text = fit(&format!("{:26}{text}", ""), width);
+            Line::from(cell(text, theme.dim()))
+        }
         Row::Count(number, text) => Line::from(vec![
             cell(format!("{:>14}  ", count(number)), Style::new()),
             cell(fit(&text, width.saturating_sub(16)), Style::new()),
@@ -65,8 +75,7 @@ pub(in crate::tui) fn lines(app: &App) -> Vec<Line<'static>> {
 }
 
 fn rows(app: &App) -> Vec<Row> {
-    let (Some(Content::Health(whole, truncated, unnamed)), Some(shown)) =
-        (app.content(), &app.shown)
+    let (Some(Content::Health(whole, quality, unnamed)), Some(shown)) = (app.content(), &app.shown)
     else {
         return Vec::new();
     };
@@ -80,24 +89,7 @@ fn rows(app: &App) -> Vec<Row> {
     rows.push(Row::Title("Observations since the start".to_owned()));
     account(&mut rows, whole);
 
-    rows.push(Row::Title(
-        "Truncated stacks by the file where they end".to_owned(),
-    ));
-    if truncated.is_empty() {
-        rows.push(Row::Text("none".to_owned()));
-    }
-    for row in truncated {
-        let dso = if row.dso.is_empty() {
-            "(no frame)"
-        } else {
-            &row.dso
-        };
-        let share = percent(row.weight, answer.total);
-        rows.push(Row::Count(
-            row.weight,
-            format!("{share:>6.2}%  {dso}: {}", row.why.name()),
-        ));
-    }
+    stacks(&mut rows, quality);
 
     rows.push(Row::Title("Frames without a name".to_owned()));
     rows.push(Row::Count(
@@ -218,5 +210,28 @@ fn account(rows: &mut Vec<Row>, ledger: &Ledger) {
             *number,
             format!("truncated: {} ({share:.2}%)", why.name()),
         ));
+    }
+}
+
+/// Places of truncated stacks that come with a remedy.
+const REMEDIES: usize = 3;
+
+fn stacks(rows: &mut Vec<Row>, quality: &Quality) {
+    rows.push(Row::Title(
+        "Stacks of what is shown, and where the truncated ones stop".to_owned(),
+    ));
+    if quality.total() == 0 {
+        rows.push(Row::Text("none".to_owned()));
+        return;
+    }
+    rows.push(Row::Text(quality.line()));
+    for (index, place) in quality.places.iter().enumerate() {
+        let share = percent(place.truncated, quality.total());
+        rows.push(Row::Count(
+            place.truncated,
+            format!("{share:>6.2}%  {}", place.line()),
+        ));
+        let remedy = place.remedy().filter(|_| index < REMEDIES);
+        rows.extend(remedy.map(|remedy| Row::Help(remedy.to_owned())));
     }
 }
