@@ -194,6 +194,28 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_has_every_reason_and_what_helps() {
+        let readme = include_str!("../../../README.md");
+        let file = Place::File("libfoo.so".to_owned());
+        for why in Truncation::ALL {
+            let row = format!("\n| `{}` | ", why.name());
+            let (_, row) = readme.split_once(&row).unwrap_or_else(|| panic!("{row}"));
+            let reason = reason(why, &file);
+            let shown = if reason == why.name() {
+                "the same |".to_owned()
+            } else {
+                format!("`{reason}` |")
+            };
+            assert!(row.starts_with(&shown), "{shown}");
+            let (row, _) = row.split_once('\n').unwrap();
+            let remedy = remedy(why, &file).unwrap_or_default();
+            for option in remedy.split_whitespace() {
+                assert!(!option.starts_with('-') || row.contains(option), "{option}");
+            }
+        }
+    }
+
+    #[test]
     fn a_long_name_keeps_both_its_ends() {
         let fits = "x".repeat(NAME);
         assert_eq!(short(&fits), fits);
