@@ -1,10 +1,10 @@
 //! Profiles whose names make trouble.
 
-use tracer::profile::FactKind;
+use tracer::profile::{FactKind, Truncation};
 
 use crate::{
     cases::{APP, Case, Name, stack_of},
-    script::{Script, code, image, user},
+    script::{Script, Stack, code, image, user},
 };
 
 pub(crate) fn hostile() -> Case {
@@ -27,7 +27,12 @@ pub(crate) fn hostile() -> Case {
             .sample(image(pid, 5, 1), comm, user(&[APP + 0x20, APP + 0x11]), 2)
             .sample(image(pid, 5, 1), comm, stack_of(), 1);
     }
+    let cut = Stack {
+        truncated: Some(Truncation::NoTable),
+        ..user(&[APP + 0x20, APP + 0x11])
+    };
     script
+        .sample(image(10, 5, 1), b"symbols", cut, 4)
         .sample(
             image(10, 5, 1),
             b"symbols",
