@@ -190,10 +190,14 @@ extern "C" fn follow_table(_: u32, context: *mut c_void) -> i64 {
     }
     let code_at = walk.ip.wrapping_sub(walk.called);
     if !walk.mapping.holds(code_at) && !memory.find(code_at, &mut walk.mapping) {
+        walk.end = USER_NO_MAPPING;
         if walk.frames == 0 {
             push(*scratch);
+            // In a system call, that is an exec which has thrown the code away.
+            if walk.called != 0 {
+                walk.end = USER_NO_MEMORY;
+            }
         }
-        walk.end = USER_NO_MAPPING;
         return 1;
     }
     if !push(*scratch) {

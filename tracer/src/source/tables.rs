@@ -26,8 +26,8 @@ use crate::{
     worker::{Reply, Request},
 };
 
-/// Time between two looks at whether anybody is left who wants tables.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// It is woken, and does not look.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at whether it is at work.
 const MOMENT: Duration = Duration::from_millis(2);
 /// How long a file may take.
@@ -101,10 +101,12 @@ impl Loader {
     /// Waits until everything that has been asked for is there, but not longer than `most`.
     pub(super) fn settle(&self, most: Duration) {
         let until = Instant::now() + most;
-        // It is woken when somebody asks; a moment later it is at work.
-        std::thread::sleep(MOMENT);
-        while self.shared.busy.load(Ordering::Relaxed) && Instant::now() < until {
+        // It is woken when somebody asks, and is at work a moment later.
+        let mut idle = 0;
+        while idle < 2 && Instant::now() < until {
             std::thread::sleep(MOMENT);
+            let busy = self.shared.busy.load(Ordering::Relaxed);
+            idle = if busy { 0 } else { idle + 1 };
         }
     }
 
@@ -141,9 +143,7 @@ struct HungUp;
 impl Loading {
     fn run(&mut self) {
         while let Some(requests) = self.tables.requests(PATIENCE, self.hangup.as_fd()) {
-            self.shared
-                .busy
-                .store(!requests.is_empty(), Ordering::Relaxed);
+            self.shared.busy.store(true, Ordering::Relaxed);
             for request in requests {
                 match self.load(&request) {
                     Ok(Ok(())) => {}
@@ -152,6 +152,7 @@ impl Loading {
                     Err(HungUp) => return,
                 }
             }
+            self.shared.busy.store(false, Ordering::Relaxed);
         }
         if let Some(worker) = self.worker.take() {
             _ = worker.end();
