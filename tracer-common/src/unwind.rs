@@ -140,6 +140,21 @@ plain! {
     }
 }
 
+impl FileKey {
+    /// The vDSO.
+    pub const VDSO: Self = Self {
+        inode: 0,
+        device: 0,
+        generation: 0,
+    };
+    /// Memory that is no file's.
+    pub const NONE: Self = Self {
+        inode: u64::MAX,
+        device: u32::MAX,
+        generation: 0,
+    };
+}
+
 /// It has been asked for.
 pub const TABLE_REQUESTED: u32 = 0;
 /// It is there.

@@ -1,11 +1,15 @@
 //! The structures and numbers that cross the border between kernel and user side.
 
-use crate::plain::plain;
+use crate::{plain::plain, unwind::FileKey};
 
 /// Frames that a user stack record can hold.
 pub const MAX_USER_FRAMES: usize = 2048;
 /// Frames that the kernel hands out of a kernel stack (its `perf_event_max_stack`, by default).
 pub const MAX_KERNEL_FRAMES: usize = 127;
+/// Mappings in the record of a thread that is unwound later.
+pub const MAX_DEFERRED_MAPPINGS: usize = 64;
+/// Bytes of the stack in it.
+pub const MAX_DEFERRED_STACK: usize = MAX_USER_FRAMES * 8;
 /// Slots of the table of stacks that have been sent; a power of two.
 pub const SENT_SLOTS: u32 = 1 << 16;
 /// Scratch slots per CPU: how deep programs can interrupt each other.
@@ -197,6 +201,39 @@ plain! {
         pub max: u64,
     }
 
+    /// Code that a process has mapped.
+    pub struct CodeMapping {
+        /// First address.
+        pub start: u64,
+        /// First address after it.
+        pub end: u64,
+        /// To be added to an address: its place in the file.
+        pub to_file: u64,
+        /// The file.
+        pub file: FileKey,
+    }
+
+    /// Starts a record of a thread that has not been unwound, for want of a table; the mappings of its
+    /// process and a copy of its stack follow.
+    pub struct DeferredHeader {
+        /// What the sample knows the stack by.
+        pub id: u64,
+        /// Instruction pointer.
+        pub ip: u64,
+        /// Stack pointer.
+        pub sp: u64,
+        /// Frame pointer.
+        pub fp: u64,
+        /// 1: `ip` is a return address.
+        pub called: u64,
+        /// Registers by their DWARF numbers.
+        pub registers: [u64; 16],
+        /// How many mappings follow, at most [`MAX_DEFERRED_MAPPINGS`]; there is room for all in any case.
+        pub mappings: u32,
+        /// How many bytes of the stack follow, at most [`MAX_DEFERRED_STACK`].
+        pub stack: u32,
+    }
+
     /// Starts a record of a stack in the ring; `frames` addresses follow, leaf first.
     pub struct StackHeader {
         /// [`RECORD_USER_STACK`] or [`RECORD_KERNEL_STACK`].
@@ -294,6 +331,8 @@ pub const USER_NO_MAPPING: u32 = 11;
 pub const USER_NO_PROGRESS: u32 = 12;
 /// The process had given up its memory: it was about to end, or to begin another program.
 pub const USER_NO_MEMORY: u32 = 13;
+/// It has not been walked: a [`DeferredHeader`] has been sent, by which it can be.
+pub const USER_DEFERRED: u32 = 14;
 
 impl SampleKey {
     /// The kind of the kernel stack, `KERNEL_…`.

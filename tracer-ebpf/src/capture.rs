@@ -110,6 +110,9 @@ pub fn user_stack(
     scratch: *mut Scratch,
 ) -> Result<(u32, u64), RingFull> {
     let (end, frames, hash) = unwind::walk(regs, config, who, scratch);
+    if end == USER_DEFERRED {
+        return Ok((end, hash));
+    }
     // SAFETY: `scratch` is a map element that this program holds.
     let stack = unsafe { &raw mut (*scratch).stack };
     if ring::send_once(stack, RECORD_USER_STACK, frames, hash) {

@@ -13,7 +13,7 @@ use aya_ebpf::{
     maps::PerCpuArray,
 };
 use tracer_common::{
-    SCRATCH_SLOTS,
+    CodeMapping, MAX_DEFERRED_MAPPINGS, SCRATCH_SLOTS,
     unwind::{FileKey, TABLE_NO_ROOM, TABLE_PAGE, TABLE_READY, TABLE_REQUESTED, TableRequest},
 };
 
@@ -72,6 +72,7 @@ pub struct Mapping {
     pub first_page: u32,
     /// One of the `KIND_…` numbers.
     pub kind: u32,
+    pub file: FileKey,
 }
 
 impl Mapping {
@@ -83,6 +84,7 @@ impl Mapping {
         pages: 0,
         first_page: 0,
         kind: 0,
+        file: FileKey::NONE,
     };
 
     #[inline(always)]
@@ -138,6 +140,10 @@ pub struct Memory {
 struct Asking {
     memory: *mut Memory,
     next: u64,
+    /// Where what is found is noted too. The count is not in here: in memory that it follows, the
+    /// verifier would look at every count.
+    noted: *mut CodeMapping,
+    count: *mut u32,
 }
 
 /// Mappings that are looked at to ask for their tables: few processes have more.
@@ -153,7 +159,21 @@ extern "C" fn ask(_: u32, asking: *mut c_void) -> i64 {
     let vma = memory.vma(asking.next, &mut last);
     if vma != 0 {
         let mut mapping = Mapping::NONE;
-        memory.describe(vma, asking.next, &mut mapping);
+        let is_code = memory.describe(vma, asking.next, &mut mapping);
+        // SAFETY: in a map element that this program holds.
+        let count = unsafe { asking.count.read_volatile() } as usize;
+        if is_code && count < MAX_DEFERRED_MAPPINGS {
+            // SAFETY: an array of that length, in a map element that this program holds.
+            unsafe {
+                asking.noted.add(count).write(CodeMapping {
+                    start: mapping.start,
+                    end: mapping.end,
+                    to_file: mapping.to_file,
+                    file: mapping.file,
+                });
+                asking.count.write_volatile(count as u32 + 1);
+            }
+        }
     }
     // Behind the last one lies what is the kernel's.
     if last >> 56 != 0 || last < asking.next {
@@ -232,21 +252,23 @@ impl Memory {
         })
     }
 
-    /// Asks for the tables of all files that the process has mapped, if one of them was not known so
-    /// far: the others are going to be met too.
+    /// Whether a table has been asked for that nobody had asked for.
     #[inline(always)]
-    pub fn ask_for_more(&mut self) {
-        if self.asked != 0 {
-            self.ask_for_all();
-        }
+    pub fn has_asked(&self) -> bool {
+        self.asked != 0
     }
 
-    /// The same, whatever is known.
+    /// Asks for the tables of all files that the process has mapped, and notes the mappings in an array
+    /// of [`MAX_DEFERRED_MAPPINGS`]; `count` becomes how many.
     #[inline(always)]
-    pub fn ask_for_all(&mut self) {
+    pub fn ask_for_all(&mut self, noted: *mut CodeMapping, count: *mut u32) {
+        // SAFETY: in a map element that this program holds.
+        unsafe { count.write_volatile(0) };
         let mut asking = Asking {
             memory: self,
             next: 0,
+            noted,
+            count,
         };
         // SAFETY: the callback gets what it expects, and it outlives the call.
         unsafe {
@@ -376,11 +398,7 @@ impl Memory {
             return false;
         }
         let mut request = TableRequest {
-            file: FileKey {
-                inode: 0,
-                device: 0,
-                generation: 0,
-            },
+            file: FileKey::VDSO,
             tgid: self.tgid,
             reserved: 0,
             start: found.start,
@@ -401,8 +419,10 @@ impl Memory {
             found.to_file = 0u64.wrapping_sub(found.start);
         } else {
             found.kind = KIND_ANONYMOUS;
+            found.file = FileKey::NONE;
             return true;
         }
+        found.file = request.file;
         let table = tables::of_file(self.version, &request);
         self.asked |= table.reserved;
         found.page_base = table.page_base;

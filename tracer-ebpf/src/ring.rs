@@ -9,12 +9,19 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, RingBuf},
 };
-use tracer_common::{MAX_USER_FRAMES, SENT_SLOTS, StackHeader};
+use tracer_common::{
+    CodeMapping, DeferredHeader, MAX_DEFERRED_MAPPINGS, MAX_DEFERRED_STACK, MAX_USER_FRAMES,
+    SENT_SLOTS, StackHeader,
+};
 
-use crate::scratch::StackBuffer;
+use crate::scratch::{Scratch, StackBuffer};
 
 #[map]
 static RING: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
+
+/// Threads to be unwound later.
+#[map]
+static DEFERRED: RingBuf = RingBuf::with_byte_size(1 << 21, 0);
 
 /// Stacks that have been sent, each at the slot that its hash selects. Losing one (another stack
 /// took its slot) means that it is sent again, which is harmless.
@@ -30,6 +37,26 @@ pub fn send(data: *const u8, bytes: u64) -> bool {
             (&raw const RING).cast_mut().cast(),
             data.cast_mut().cast(),
             bytes,
+            BPF_RB_NO_WAKEUP.into(),
+        ) == 0
+    }
+}
+
+/// Sends a thread to be unwound later, with so many bytes of its stack; `false`: the ring refused it.
+#[inline(always)]
+pub fn send_deferred(scratch: *mut Scratch, stack: u64) -> bool {
+    const HEAD: u64 = (size_of::<DeferredHeader>()
+        + size_of::<[CodeMapping; MAX_DEFERRED_MAPPINGS]>()
+        + size_of::<StackHeader>()) as u64;
+    if stack > MAX_DEFERRED_STACK as u64 {
+        return false;
+    }
+    // SAFETY: `scratch` is a map element that this program holds, and the record lies within.
+    unsafe {
+        bpf_ringbuf_output(
+            (&raw const DEFERRED).cast_mut().cast(),
+            (&raw mut (*scratch).deferred).cast(),
+            HEAD + stack,
             BPF_RB_NO_WAKEUP.into(),
         ) == 0
     }

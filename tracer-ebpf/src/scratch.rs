@@ -6,7 +6,10 @@
 use core::intrinsics::{AtomicOrdering, atomic_xchg};
 
 use aya_ebpf::{macros::map, maps::PerCpuArray};
-use tracer_common::{MAX_USER_FRAMES, SCRATCH_SLOTS, SampleKey, StackHeader};
+use tracer_common::{
+    CodeMapping, DeferredHeader, MAX_DEFERRED_MAPPINGS, MAX_USER_FRAMES, SCRATCH_SLOTS, SampleKey,
+    StackHeader,
+};
 
 use crate::unwind::Walk;
 
@@ -25,6 +28,9 @@ pub struct Scratch {
     pub walk: Walk,
     /// A node of the tree of mappings.
     pub node: [u64; 32],
+    /// These three are one record, of which the last part is the stack's bytes.
+    pub deferred: DeferredHeader,
+    pub mappings: [CodeMapping; MAX_DEFERRED_MAPPINGS],
     pub stack: StackBuffer,
 }
 

@@ -2,13 +2,16 @@
 
 use aya_ebpf::{
     cty::c_void,
-    helpers::generated::{bpf_loop, bpf_probe_read_user},
+    helpers::{
+        bpf_ktime_get_ns,
+        generated::{bpf_loop, bpf_probe_read_user},
+    },
 };
 use tracer_common::{
-    Config, FLAG_FRAME_POINTERS, FLAG_TABLES, MAX_USER_FRAMES, USER_COMPLETE, USER_FOREIGN_ABI,
-    USER_NO_FRAME_POINTER, USER_NO_MAPPING, USER_NO_MEMORY, USER_NO_PROGRESS, USER_NO_ROOM,
-    USER_NO_ROW, USER_NO_TABLE, USER_READ_FAULT, USER_TABLE_LATE, USER_TOO_DEEP, USER_UNSUPPORTED,
-    mix,
+    CodeMapping, Config, FLAG_FRAME_POINTERS, FLAG_TABLES, MAX_DEFERRED_STACK, MAX_USER_FRAMES,
+    USER_COMPLETE, USER_DEFERRED, USER_FOREIGN_ABI, USER_NO_FRAME_POINTER, USER_NO_MAPPING,
+    USER_NO_MEMORY, USER_NO_PROGRESS, USER_NO_ROOM, USER_NO_ROW, USER_NO_TABLE, USER_READ_FAULT,
+    USER_TABLE_LATE, USER_TOO_DEEP, USER_UNSUPPORTED, mix,
     unwind::{CODE_NONE, End, Frame, Machine, Rule, TABLE_PAGE, step},
 };
 
@@ -16,6 +19,7 @@ use crate::{
     arch::{self, Registers},
     capture::Who,
     memory::{KIND_LATE, KIND_NO_ROOM, KIND_NO_TABLE, KIND_TABLE, Mapping, Memory},
+    ring,
     scratch::{self, Scratch},
     tables,
     task::Task,
@@ -31,6 +35,8 @@ const STACK_REACH: u64 = 8 << 20;
 const SHORTEST_COMPLETE: u32 = 3;
 /// The same of code that is known to have no table: such code keeps frame pointers, or nothing helps.
 const SHORTEST_WITHOUT_TABLE: u32 = 2;
+/// Of memory.
+const PAGE: u64 = 4096;
 /// Return probes that one step looks through for the one that it met.
 const RETURN_PROBES: u32 = 8;
 
@@ -75,7 +81,11 @@ pub fn walk(
     scratch: *mut Scratch,
 ) -> (u32, u32, u64) {
     // SAFETY: `scratch` is a map element that this program holds; so are its parts.
-    let (walk, node) = unsafe { (&mut (*scratch).walk, &raw mut (*scratch).node) };
+    let (walk, node, noted, count) = unsafe {
+        let noted = (&raw mut (*scratch).mappings).cast::<CodeMapping>();
+        let count = &raw mut (*scratch).deferred.mappings;
+        (&mut (*scratch).walk, &raw mut (*scratch).node, noted, count)
+    };
     walk.ip = regs.ip;
     walk.sp = regs.sp;
     walk.fp = regs.fp;
@@ -99,7 +109,14 @@ pub fn walk(
         }
         let mut context = Context { scratch, memory };
         repeat(follow_table, (&raw mut context).cast());
-        context.memory.ask_for_more();
+        if context.memory.has_asked() || walk.end == USER_TABLE_LATE {
+            context.memory.ask_for_all(noted, count);
+            if walk.end == USER_TABLE_LATE
+                && let Some(id) = defer(regs, config.hash_seed, scratch)
+            {
+                return (USER_DEFERRED, 0, id);
+            }
+        }
     } else {
         push(scratch);
         walk.end = USER_NO_MEMORY;
@@ -107,6 +124,61 @@ pub fn walk(
     // SAFETY: as above.
     let walk = unsafe { &(*scratch).walk };
     (walk.end, walk.frames, walk.hash)
+}
+
+/// Sends all that it takes to walk later, when the tables are there: what the sample then knows the stack
+/// by; `None`: there is no room.
+#[inline(always)]
+fn defer(regs: &Registers, seed: u64, scratch: *mut Scratch) -> Option<u64> {
+    // SAFETY: `scratch` is a map element that this program holds; so are its parts.
+    let (header, bytes) = unsafe {
+        let bytes = (&raw mut (*scratch).stack.addresses).cast::<u8>();
+        (&mut (*scratch).deferred, bytes)
+    };
+    header.ip = regs.ip;
+    header.sp = regs.sp;
+    header.fp = regs.fp;
+    header.called = u64::from(regs.in_call);
+    let mut number = 0;
+    while number < 16 {
+        // SAFETY: the index is below the length of the array.
+        unsafe {
+            (&raw mut header.registers)
+                .cast::<u64>()
+                .add(number as usize)
+                .write(arch::register_at_kernel_entry(number).unwrap_or(0));
+        }
+        number += 1;
+    }
+    // Page by page: what lies behind the stack cannot be read.
+    let mut length = 0u64;
+    let mut page = 0;
+    while page < MAX_DEFERRED_STACK as u64 / PAGE {
+        let from = regs.sp.wrapping_add(length);
+        let part = PAGE - (from & (PAGE - 1));
+        if length > MAX_DEFERRED_STACK as u64 - PAGE || part > PAGE {
+            break;
+        }
+        // SAFETY: the part ends within the buffer.
+        let failed = unsafe {
+            bpf_probe_read_user(
+                bytes.add(length as usize).cast(),
+                part as u32,
+                from as *const c_void,
+            )
+        };
+        if failed != 0 {
+            break;
+        }
+        length += part;
+        page += 1;
+    }
+    header.stack = length as u32;
+    // The time makes it unique: the same registers may be met with another stack.
+    // SAFETY: the helper has no preconditions.
+    header.id = mix(mix(seed, unsafe { bpf_ktime_get_ns() }), regs.sp);
+    let id = header.id;
+    ring::send_deferred(scratch, length).then_some(id)
 }
 
 /// Asks for the tables of all files that the current process has mapped, before it is sampled.
@@ -119,9 +191,13 @@ pub fn ask_ahead(config: &Config, task: Task, tgid: u32) {
         return;
     };
     // SAFETY: `scratch` is a map element that this program holds.
-    let node = unsafe { &raw mut (*scratch).node };
+    let (node, noted, count) = unsafe {
+        let noted = (&raw mut (*scratch).mappings).cast::<CodeMapping>();
+        let count = &raw mut (*scratch).deferred.mappings;
+        (&raw mut (*scratch).node, noted, count)
+    };
     if let Some(mut memory) = Memory::of_current(task, tgid, slot, node) {
-        memory.ask_for_all();
+        memory.ask_for_all(noted, count);
     }
     scratch::give(scratch);
 }

@@ -106,7 +106,7 @@ impl CallSession {
             | "FILES"
             | "UNWIND_RULES"
             | "REMEMBERED_MAPPINGS" => Some(1),
-            "RING" | "TABLE_REQUESTS" => Some(4096),
+            "RING" | "TABLE_REQUESTS" | "DEFERRED" => Some(4096),
             _ => None,
         })?;
         let own = if calls.own { 0 } else { std::process::id() };

@@ -4,20 +4,26 @@
 //! program that saw the old word still runs (a grace period), and then has the retired generation
 //! to itself: nothing is lost and nothing is counted twice.
 
-use std::{collections::HashMap, os::fd::BorrowedFd, time::Duration};
+use std::{
+    collections::HashMap,
+    os::fd::BorrowedFd,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use aya::maps::{MapData, RingBuf};
 use tracer_common::{
     KERNEL_FAILED, KERNEL_HASHED, KERNEL_MAP, Plain, ProcessRecord, RECORD_EXEC, RECORD_EXIT,
-    RECORD_KERNEL_STACK, RECORD_USER_STACK, SampleKey, StackHeader, USER_FOREIGN_ABI,
-    USER_NO_FRAME_POINTER, USER_NO_MAPPING, USER_NO_MEMORY, USER_NO_PROGRESS, USER_NO_ROOM,
-    USER_NO_ROW, USER_NO_TABLE, USER_NONE, USER_READ_FAULT, USER_TABLE_LATE, USER_TOO_DEEP,
-    USER_UNSUPPORTED, mix,
+    RECORD_KERNEL_STACK, RECORD_USER_STACK, SampleKey, StackHeader, USER_DEFERRED,
+    USER_FOREIGN_ABI, USER_NO_FRAME_POINTER, USER_NO_MAPPING, USER_NO_MEMORY, USER_NO_PROGRESS,
+    USER_NO_ROOM, USER_NO_ROW, USER_NO_TABLE, USER_NONE, USER_READ_FAULT, USER_TABLE_LATE,
+    USER_TOO_DEEP, USER_UNSUPPORTED, mix,
 };
 
 use super::{
-    Due, Error, Result,
+    Due, Error, Result, Tables,
     account::{Account, take_counters},
+    deferred::{Deferred, Walked},
     generation::Generations,
     known::{Known, Sent, Stacks},
     object::Object,
@@ -74,6 +80,7 @@ pub(super) struct Drain {
     /// What the last drain found in the maps.
     found: Found,
     account: Account,
+    deferred: Deferred,
 }
 
 impl Drain {
@@ -94,7 +101,13 @@ impl Drain {
             sent: Sent::new(object)?,
             found: Found::default(),
             account: Account::new(idle_wanted),
+            deferred: Deferred::new(object)?,
         })
+    }
+
+    /// What could not be unwound is unwound with these.
+    pub(super) fn use_tables(&mut self, tables: Arc<Mutex<Tables>>) {
+        self.deferred.use_tables(tables);
     }
 
     /// Empties the current generation into `batch`. `due` says how often each CPU's timer was due;
@@ -127,19 +140,18 @@ impl Drain {
         let kernel_stacks = self.take_kernel_stacks(object.map(maps.kernel_stacks)?, batch)?;
         self.found.counts = (maps.counts, drained.len() as u64);
         self.found.kernel_stacks = (maps.kernel_stacks, kernel_stacks.len() as u64);
+        self.deferred.read();
         for (key, weight) in drained {
             let kernel = match key.kernel_kind() {
                 KERNEL_MAP => kernel_stacks.get(&(key.kernel as u32)).copied(),
                 KERNEL_HASHED => Some(StackKey(key.kernel)),
                 _ => None,
             };
-            batch.samples.push(sample(
-                &key,
-                weight,
-                kernel,
-                &self.known.kernel,
-                self.kernel_frames,
-            ));
+            let mut sample = sample(&key, weight, kernel, &self.known.kernel, self.kernel_frames);
+            if key.user_end() == USER_DEFERRED {
+                self.unwind_deferred(&mut sample, batch);
+            }
+            batch.samples.push(sample);
         }
         self.known.end_drain(batch);
         let counted = self.possible_cpus.iter().copied().zip(counters);
@@ -147,6 +159,29 @@ impl Drain {
             .account
             .ledger(counted, due, stopped, &batch.samples, meter);
         Ok(())
+    }
+
+    /// Gives a sample the stack that programs left to be unwound.
+    fn unwind_deferred(&mut self, sample: &mut Sample, batch: &mut Batch) {
+        let walked = sample.user.and_then(|id| self.deferred.walk(id.0));
+        let Walked {
+            addresses,
+            truncated,
+        } = walked.unwrap_or(Walked {
+            addresses: Vec::new(),
+            truncated: Some(Truncation::TableLate),
+        });
+        // The hash that programs would have made.
+        let hash = addresses
+            .iter()
+            .fold(self.hash_seed, |hash, address| mix(hash, *address));
+        let stack = RawStack {
+            id: StackKey(hash),
+            addresses,
+        };
+        sample.user = Some(stack.id);
+        sample.truncated = sample.truncated.or(truncated);
+        hand_on(&mut self.known.user, stack, &mut batch.user_stacks);
     }
 
     /// Reads the ring until the stacks of all these keys have come. The ring is read in order, so a
@@ -159,7 +194,8 @@ impl Drain {
             }
             let known = &self.known;
             let missing = |(key, _): &(SampleKey, u64)| {
-                (key.user_end() != USER_NONE && !known.has_arrived(&known.user, StackKey(key.user)))
+                (!matches!(key.user_end(), USER_NONE | USER_DEFERRED)
+                    && !known.has_arrived(&known.user, StackKey(key.user)))
                     || (key.kernel_kind() == KERNEL_HASHED
                         && !known.has_arrived(&known.kernel, StackKey(key.kernel)))
             };

@@ -1,7 +1,10 @@
 //! What all sources share: the object in the kernel, who is measured, what happens to processes, and
 //! the drain.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::{
+    os::fd::{BorrowedFd, OwnedFd},
+    sync::{Arc, Mutex},
+};
 
 use tracer_common::{
     Config, FLAG_FOLLOW, FLAG_FRAME_POINTERS, FLAG_IDLE, FLAG_REPORT, FLAG_TABLES, Plain as _,
@@ -9,7 +12,7 @@ use tracer_common::{
 };
 
 use super::{
-    Due, Error, Health, Result, Shrink, Tables,
+    Due, Error, Health, Result, Shrink, TableRequests, Tables,
     drain::Drain,
     health::{self, Watch},
     object::Object,
@@ -168,14 +171,16 @@ impl Session {
         write_config(&self.object, &self.config)
     }
 
-    /// The unwind tables, at most `budget` bytes; `None`: this kernel does not keep what a process has
+    /// The unwind tables, at most `budget` bytes, and where they are asked for; `None`: this kernel does not keep what a process has
     /// mapped in a way that programs can read.
-    pub fn tables(&self, budget: u64) -> Result<Option<Tables>> {
-        let tables = self
-            .object
-            .can_unwind()
-            .then(|| Tables::new(&self.object, budget));
-        tables.transpose()
+    pub fn tables(&mut self, budget: u64) -> Result<Option<(Arc<Mutex<Tables>>, TableRequests)>> {
+        if !self.object.can_unwind() {
+            return Ok(None);
+        }
+        let requests = TableRequests::new(&self.object)?;
+        let tables = Arc::new(Mutex::new(Tables::new(&self.object, budget)?));
+        self.drain.use_tables(Arc::clone(&tables));
+        Ok(Some((tables, requests)))
     }
 
     /// Programs unwind with tables from now on, which this process makes: it is left out too.

@@ -12,8 +12,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracer_common::{
     Plain as _,
     unwind::{
-        CODE_UNSUPPORTED, FIRST_RULE, FileKey, FileTable, RULES, Rule, SEGMENT_WORDS, SEGMENTS,
-        TABLE_NO_ROOM, TABLE_NONE, TABLE_READY, TABLE_UNREADABLE, TableRequest,
+        CODE_NONE, CODE_UNSUPPORTED, FIRST_RULE, FileKey, FileTable, RULES, Rule, SEGMENT_WORDS,
+        SEGMENTS, TABLE_NO_ROOM, TABLE_NONE, TABLE_PAGE, TABLE_READY, TABLE_UNREADABLE,
+        TableRequest,
     },
 };
 
@@ -25,7 +26,7 @@ use super::{
     object::{self, Object, TABLES_VERSION, UNWIND_RULES},
     sys,
 };
-use crate::unwind::Table;
+use crate::{profile::Truncation, unwind::Table};
 
 /// Files that are known at once: FILES has room for 8,192.
 const MOST_FILES: usize = 7_000;
@@ -62,7 +63,6 @@ pub struct TableUse {
 
 /// The tables.
 pub struct Tables {
-    requests: RingBuf<MapData>,
     files: OwnedFd,
     segment_map: OwnedFd,
     segments: Vec<Mapped>,
@@ -77,6 +77,34 @@ pub struct Tables {
     by_build_id: HashMap<Vec<u8>, u32>,
     next: u32,
     usage: TableUse,
+}
+
+/// Where programs ask for tables.
+pub struct TableRequests(RingBuf<MapData>);
+
+impl TableRequests {
+    pub(super) fn new(object: &Object) -> Result<Self> {
+        object.ring("TABLE_REQUESTS").map(Self)
+    }
+
+    /// Waits until programs ask for tables, but not longer than `timeout`. `None`: `hangup` is closed.
+    pub fn wait(&mut self, timeout: Duration, hangup: BorrowedFd<'_>) -> Option<Vec<TableRequest>> {
+        let mut ready = [
+            PollFd::from_borrowed_fd(self.0.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(hangup, PollFlags::IN),
+        ];
+        let timeout = Timespec::try_from(timeout).ok();
+        // What is in the ring is read however the waiting ended.
+        _ = poll(&mut ready, timeout.as_ref());
+        if !ready[1].revents().is_empty() {
+            return None;
+        }
+        let mut requests = Vec::new();
+        while let Some(record) = self.0.next() {
+            requests.extend(TableRequest::read(&record));
+        }
+        Some(requests)
+    }
 }
 
 /// A table in the segments.
@@ -103,7 +131,6 @@ impl Tables {
             |name, bytes: usize| Mapped::new(object.map(name)?, bytes).map_err(os("map a BPF map"));
         let most = (budget / SEGMENT_BYTES).clamp(1, SEGMENTS.into()) as u32;
         Ok(Self {
-            requests: object.ring("TABLE_REQUESTS")?,
             files: own("FILES")?,
             segment_map: own("UNWIND_SEGMENTS")?,
             segments: Vec::new(),
@@ -118,29 +145,6 @@ impl Tables {
             next: 0,
             usage: TableUse::default(),
         })
-    }
-
-    /// Waits until programs ask for tables, but not longer than `timeout`. `None`: `hangup` is closed.
-    pub fn requests(
-        &mut self,
-        timeout: Duration,
-        hangup: BorrowedFd<'_>,
-    ) -> Option<Vec<TableRequest>> {
-        let mut ready = [
-            PollFd::from_borrowed_fd(self.requests.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(hangup, PollFlags::IN),
-        ];
-        let timeout = Timespec::try_from(timeout).ok();
-        // What is in the ring is read however the waiting ended.
-        _ = poll(&mut ready, timeout.as_ref());
-        if !ready[1].revents().is_empty() {
-            return None;
-        }
-        let mut requests = Vec::new();
-        while let Some(record) = self.requests.next() {
-            requests.extend(TableRequest::read(&record));
-        }
-        Some(requests)
     }
 
     /// Whether a build ID's table is there already; then the file has it too.
@@ -202,6 +206,49 @@ impl Tables {
         self.known.remove(&file);
         // It is gone in any case.
         _ = sys::map_delete(self.files.as_fd(), file.bytes());
+    }
+
+    /// What the table of a file says of a place in it, and why that is nothing if it is.
+    pub(super) fn code(&self, file: FileKey, place: u64) -> (u32, Truncation) {
+        let table = match self.known.get(&file) {
+            None => return (CODE_NONE, Truncation::TableLate),
+            Some(None) => return (CODE_NONE, Truncation::NoTable),
+            Some(Some(number)) => self.placed.get(number),
+        };
+        let code = table.and_then(|table| {
+            let page = (place / TABLE_PAGE).checked_sub(table.first_page.into())?;
+            let page = u32::try_from(page)
+                .ok()
+                .filter(|page| *page < table.pages)?;
+            let word = self.word(table.runs[0].0 + page)?;
+            let (first, rows) = (word as u32, (word >> 32) as u32);
+            let row = |index: u32| {
+                let word = self.word(index / 2)?;
+                Some((word >> (index % 2 * 32)) as u32)
+            };
+            let rows: Vec<u32> = (first..first.checked_add(rows)?).filter_map(row).collect();
+            let offset = (place % TABLE_PAGE) as u32;
+            let behind = rows.partition_point(|row| row & 0xfff <= offset);
+            Some(rows.get(behind.checked_sub(1)?)? >> 12)
+        });
+        (code.unwrap_or(CODE_NONE), Truncation::NoRow)
+    }
+
+    /// A rule, counted from 0.
+    pub(super) fn rule_at(&self, index: u32) -> Option<Rule> {
+        if index >= self.rule_numbers.len() as u32 {
+            return None;
+        }
+        let mut bytes = [0; size_of::<Rule>()];
+        self.rules
+            .copy(index as usize * size_of::<Rule>(), &mut bytes);
+        Rule::read(&bytes)
+    }
+
+    fn word(&self, word: u32) -> Option<u64> {
+        let segment = self.segments.get((word / SEGMENT_WORDS) as usize)?;
+        let word = &segment.words((word % SEGMENT_WORDS) as usize * 8, 1)[0];
+        Some(word.load(Ordering::Relaxed))
     }
 
     /// What they take.

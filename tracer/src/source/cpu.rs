@@ -73,10 +73,10 @@ impl Cpu {
         budget: u64,
         frame_pointers: bool,
     ) -> Result<bool> {
-        let Some(tables) = self.session.tables(budget)? else {
+        let Some((tables, requests)) = self.session.tables(budget)? else {
             return Ok(false);
         };
-        let loader = Loader::start(tables, worker).map_err(|source| Error::Os {
+        let loader = Loader::start(tables, requests, worker).map_err(|source| Error::Os {
             what: "start the worker process",
             source,
         })?;

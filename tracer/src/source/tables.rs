@@ -10,7 +10,7 @@ use std::{
     os::{fd::AsFd as _, unix::net::UnixStream},
     process::Command,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
         mpsc::channel,
     },
@@ -21,7 +21,7 @@ use std::{
 use tracer_common::unwind::{FileKey, TableRequest};
 
 use crate::{
-    kernel::{self, NoTable, Tables},
+    kernel::{self, NoTable, TableRequests, Tables},
     symbol::{self, Failure, Process},
     worker::{Reply, Request},
 };
@@ -55,7 +55,11 @@ struct Shared {
 
 impl Loader {
     /// Starts it and its worker.
-    pub(super) fn start(tables: Tables, worker: Command) -> io::Result<Self> {
+    pub(super) fn start(
+        tables: Arc<Mutex<Tables>>,
+        requests: TableRequests,
+        worker: Command,
+    ) -> io::Result<Self> {
         let (hangup, hangup_here) = UnixStream::pair()?;
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
@@ -71,6 +75,7 @@ impl Loader {
                     drop(started.send(Ok(())));
                     let mut loading = Loading {
                         tables,
+                        requests,
                         command: worker,
                         worker: Some(process),
                         workers: 1,
@@ -128,7 +133,8 @@ impl Drop for Loader {
 
 /// What the thread has.
 struct Loading {
-    tables: Tables,
+    tables: Arc<Mutex<Tables>>,
+    requests: TableRequests,
     command: Command,
     /// `None`: it has crashed.
     worker: Option<Process>,
@@ -141,14 +147,18 @@ struct Loading {
 struct HungUp;
 
 impl Loading {
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn run(&mut self) {
-        while let Some(requests) = self.tables.requests(PATIENCE, self.hangup.as_fd()) {
+        while let Some(requests) = self.requests.wait(PATIENCE, self.hangup.as_fd()) {
             self.shared.busy.store(true, Ordering::Relaxed);
             for request in requests {
                 match self.load(&request) {
                     Ok(Ok(())) => {}
                     // Without memory for tables, the stacks that need them are cut short, and say so.
-                    Ok(Err(_)) => self.tables.forget(request.file),
+                    Ok(Err(_)) => self.tables().forget(request.file),
                     Err(HungUp) => return,
                 }
             }
@@ -163,7 +173,7 @@ impl Loading {
         let file = request.file;
         let Ok(open) = symbol::mapped_file(request.tgid, request.start) else {
             // The process has ended. The next one that maps the file asks again.
-            self.tables.forget(file);
+            self.tables().forget(file);
             return Ok(Ok(()));
         };
         let reply = self.ask(&open)?;
@@ -178,16 +188,16 @@ impl Loading {
                 cpu_ns,
             }) => {
                 self.shared.cpu_ns.store(cpu_ns, Ordering::Relaxed);
-                if !build_id.is_empty() && self.tables.share(file, &build_id)? {
+                if !build_id.is_empty() && self.tables().share(file, &build_id)? {
                     return Ok(());
                 }
                 match table.unpack() {
-                    Some(table) => self.tables.insert(file, build_id, &table).map(drop),
-                    None => self.tables.insert_none(file, NoTable::Unreadable),
+                    Some(table) => self.tables().insert(file, build_id, &table).map(drop),
+                    None => self.tables().insert_none(file, NoTable::Unreadable),
                 }
             }
-            Some(Reply::NoTable) => self.tables.insert_none(file, NoTable::None),
-            _ => self.tables.insert_none(file, NoTable::Unreadable),
+            Some(Reply::NoTable) => self.tables().insert_none(file, NoTable::None),
+            _ => self.tables().insert_none(file, NoTable::Unreadable),
         }
     }
 

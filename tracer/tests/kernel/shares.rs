@@ -73,16 +73,26 @@ fn a_stack_that_is_too_deep_says_so() {
     let Some(_kernel) = kernel("a_stack_that_is_too_deep_says_so") else {
         return;
     };
-    let (stacks, ledger, _) = fixture_profile("recurse", &["700", "0.5"]).profile();
+    let (stacks, ledger, _) = fixture_profile("recurse", &["3000", "0.5"]).profile();
     let bottom: Vec<_> = stacks
         .iter()
         .filter(|stack| stack.has("burn_bottom"))
         .collect();
     assert!(!bottom.is_empty());
+    let mut late = 0;
     for stack in bottom {
+        // Before there is a table, a part of the stack is copied, which has less than that.
+        if stack
+            .truncation()
+            .is_some_and(|why| why.starts_with("table of"))
+        {
+            late += stack.count;
+            continue;
+        }
         assert_eq!(stack.truncation(), Some("too deep"), "{:?}", stack.frames);
         assert!(!stack.has("main"), "{:?}", stack.frames);
     }
+    assert!(late <= 3, "{late} before there was a table");
     assert!(
         ledger
             .truncated
