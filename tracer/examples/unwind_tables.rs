@@ -122,15 +122,17 @@ impl All {
 
     fn time(&mut self, bytes: &[u8]) {
         let file = object::File::parse(bytes).ok();
-        let section = file.as_ref().and_then(|file| file.section_by_name(".eh_frame"));
+        let section = file
+            .as_ref()
+            .and_then(|file| file.section_by_name(".eh_frame"));
         let size = section.map_or(0, |section| section.size());
         if size < TIMED {
             return;
         }
         let times = (0..ROUNDS).map(|_| {
-            let before = now_s();
+            let before = now_s(ClockId::ThreadCPUTime);
             let table = Table::of_image(bytes);
-            let after = now_s();
+            let after = now_s(ClockId::ThreadCPUTime);
             drop(table);
             after - before
         });
@@ -217,7 +219,9 @@ fn mapped() -> Result<Value, Box<dyn Error>> {
         for line in maps.lines() {
             let mut words = line.split_ascii_whitespace();
             let executable = words.nth(1).is_some_and(|flags| flags.contains('x'));
-            let Some(path) = words.nth(3).filter(|path| executable && path.starts_with('/'))
+            let Some(path) = words
+                .nth(3)
+                .filter(|path| executable && path.starts_with('/'))
             else {
                 continue;
             };
@@ -230,9 +234,9 @@ fn mapped() -> Result<Value, Box<dyn Error>> {
             }
         }
     }
-    let before = now_s();
+    let before = now_s(ClockId::Monotonic);
     let tables: Vec<_> = files.values().map(Table::of_file).collect();
-    let time = now_s() - before;
+    let time = now_s(ClockId::Monotonic) - before;
     let rows = tables.iter().flatten().map(|table| table.rows.len());
     Ok(json!({
         "files": files.len(),
@@ -242,7 +246,7 @@ fn mapped() -> Result<Value, Box<dyn Error>> {
     }))
 }
 
-fn now_s() -> f64 {
-    let now = clock_gettime(ClockId::Monotonic);
+fn now_s(clock: ClockId) -> f64 {
+    let now = clock_gettime(clock);
     now.tv_sec as f64 + now.tv_nsec as f64 / 1e9
 }

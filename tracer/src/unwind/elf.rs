@@ -25,6 +25,9 @@ const MAX_SEGMENTS: usize = 64;
 /// Code lies before this file offset, or is left out: rows have so many bits for it.
 const MAX_OFFSET: u64 = 1 << 44;
 
+/// The largest dynamic section that is looked at.
+const MAX_DYNAMIC: u64 = 1 << 20;
+
 /// The longest that the head of `.eh_frame_hdr` can be.
 const EH_FRAME_HDR: u64 = 24;
 
@@ -155,7 +158,7 @@ pub(super) struct Image<'data, R> {
     data: Bounded<R>,
     /// The executable ones.
     pub(super) segments: Segments,
-    /// Where the program begins in the file, to the end of that segment.
+    /// Where a program begins in the file, to the end of that segment.
     pub(super) entry: Option<Range<u64>>,
     loaded: Vec<Segment>,
     eh_frame_hdr: Option<Segment>,
@@ -190,6 +193,7 @@ impl<'data, R: ReadRef<'data>> Image<'data, R> {
         let executable = loaded().filter(|head| head.p_flags(LE) & elf::PF_X != 0);
         let segments = Segments(executable.map(read).collect());
         let entry = segments.code(header.e_entry(LE), u64::MAX);
+        let entry = entry.filter(|_| is_program(header, programs, data));
         let mut image = Self {
             data,
             entry: entry.map(|code| code.offset..code.offset + code.size),
@@ -322,4 +326,21 @@ impl<'data, R: ReadRef<'data>> Image<'data, R> {
         };
         Some((reader.pointer(pointer, bases)?, reader.length(count)))
     }
+}
+
+/// Whether the kernel may start it, or the dynamic linker that it is: linkers give a library an entry
+/// too, which means nothing.
+fn is_program<'data, R: ReadRef<'data>>(
+    header: &Header,
+    programs: &'data [ProgramHeader64<LE>],
+    data: Bounded<R>,
+) -> bool {
+    let of_type = |kind| programs.iter().find(|head| head.p_type(LE) == kind);
+    if header.e_type(LE) == elf::ET_EXEC || of_type(elf::PT_INTERP).is_some() {
+        return true;
+    }
+    let dynamic = of_type(elf::PT_DYNAMIC).filter(|head| head.p_filesz(LE) <= MAX_DYNAMIC);
+    let entries = dynamic.and_then(|head| head.dynamic(LE, data).ok()?);
+    let mut entries = entries.unwrap_or_default().iter();
+    !entries.any(|entry| entry.d_tag.get(LE) == elf::DT_NEEDED)
 }

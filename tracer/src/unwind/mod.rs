@@ -10,6 +10,8 @@ mod cfi;
 mod elf;
 mod entries;
 mod expression;
+#[cfg(test)]
+mod hostile;
 mod pack;
 mod reader;
 mod rows;

@@ -87,13 +87,14 @@ impl<'a> Pack<'a> {
 
     /// Code that nothing is said of.
     fn gap(&mut self, gap: Range<u64>) {
-        if gap.end.saturating_sub(gap.start) > PADDING {
+        let Range { start, end } = self.entry;
+        let entered = start < end && gap.contains(&start);
+        if gap.end.saturating_sub(gap.start) > PADDING && !(entered && start == gap.start) {
             self.push(gap.start, CODE_NONE);
         }
-        if gap.contains(&self.entry.start) && !self.entry.is_empty() {
-            let start = self.entry.start;
-            let end = self.entry.end.min(start.saturating_add(ENTRY_SIZE));
+        if entered {
             self.push(start, CODE_STOP);
+            let end = end.min(start.saturating_add(ENTRY_SIZE));
             if end < gap.end {
                 self.push(end, CODE_NONE);
             }

@@ -111,11 +111,11 @@ impl Rules {
     pub(super) fn code(&mut self, state: &State) -> u32 {
         if let Cfa::Register(register @ (RBP | RSP), cfa) = state.cfa
             && state.ra == Saved::AtCfa(USUAL_RA)
-            && state.sp == Saved::Unset
+            && matches!(state.sp, Saved::Unset | Saved::Cfa(0))
             && let Ok(cfa) = i32::try_from(cfa)
         {
             let fp = match state.fp {
-                Saved::Unset | Saved::Same => Some(None),
+                Saved::Unset | Saved::Same | Saved::Register(RBP) => Some(None),
                 Saved::AtCfa(offset) => i32::try_from(offset).ok().map(Some),
                 _ => None,
             };
@@ -126,6 +126,12 @@ impl Rules {
         }
         if state.ra == Saved::Undefined {
             return CODE_STOP;
+        }
+        if let Cfa::Expression(Some(Value::Register(register, offset))) = state.cfa {
+            return self.code(&State {
+                cfa: Cfa::Register(register.into(), offset),
+                ..*state
+            });
         }
         rule(state).map_or(CODE_UNSUPPORTED, |rule| self.number(rule))
     }
@@ -159,10 +165,6 @@ fn rule(state: &State) -> Option<Rule> {
         Cfa::Register(register, offset) => {
             rule.cfa = offset.try_into().ok()?;
             (register, false)
-        }
-        Cfa::Expression(Some(Value::Register(register, offset))) => {
-            rule.cfa = offset.try_into().ok()?;
-            (register.into(), false)
         }
         Cfa::Expression(Some(Value::At(register, offset, post))) => {
             rule.cfa = offset.try_into().ok()?;

@@ -78,6 +78,15 @@ pub(crate) fn table(bytes: &[u8]) -> Option<Table> {
     let entry = segments
         .iter()
         .find_map(|segment| segment.place(entry, u64::MAX));
+    let entry = entry.filter(|_| {
+        let program = file.elf_header().e_type(object::LittleEndian) == elf::ET_EXEC
+            || file.section_by_name(".interp").is_some();
+        let dynamic = file.section_by_name(".dynamic");
+        let bytes = dynamic.and_then(|section| section.data().ok());
+        let needed = 1_u64.to_le_bytes();
+        let mut tags = bytes.unwrap_or_default().chunks(16);
+        program || !tags.any(|entry| entry.starts_with(&needed))
+    });
     Some(pages(&changes(functions, entry)))
 }
 
