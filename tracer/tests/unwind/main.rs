@@ -6,5 +6,6 @@
     reason = "helpers of tests are tests; clippy knows only functions marked as such"
 )]
 
+mod lookup;
 mod oracle;
 mod real;

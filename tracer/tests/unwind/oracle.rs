@@ -17,7 +17,7 @@ type Slice<'a> = EndianSlice<'a, LittleEndian>;
 type Expression = UnwindExpression<usize>;
 
 /// As large as it needs to be.
-struct Unbounded;
+pub(crate) struct Unbounded;
 
 impl UnwindContextStorage<usize> for Unbounded {
     type Rules = Vec<(Register, RegisterRule<usize>)>;
@@ -41,7 +41,7 @@ struct Function {
 }
 
 /// An executable segment: where it is in memory, and in the file.
-struct Segment {
+pub(crate) struct Segment {
     addresses: Range<u64>,
     offset: u64,
 }
@@ -90,7 +90,7 @@ pub(crate) fn table(bytes: &[u8]) -> Option<Table> {
     Some(pages(&changes(functions, entry)))
 }
 
-fn segments(file: &ElfFile64<'_, object::LittleEndian>, length: u64) -> Vec<Segment> {
+pub(crate) fn segments(file: &ElfFile64<'_, object::LittleEndian>, length: u64) -> Vec<Segment> {
     let le = object::LittleEndian;
     let executable = |head: &&elf::ProgramHeader64<object::LittleEndian>| {
         head.p_type(le) == elf::PT_LOAD && head.p_flags(le) & elf::PF_X != 0
@@ -109,7 +109,7 @@ fn segments(file: &ElfFile64<'_, object::LittleEndian>, length: u64) -> Vec<Segm
 
 impl Segment {
     /// Where code is in the file.
-    fn place(&self, address: u64, size: u64) -> Option<Range<u64>> {
+    pub(crate) fn place(&self, address: u64, size: u64) -> Option<Range<u64>> {
         let Range { start, end } = self.addresses;
         if !self.addresses.contains(&address) || size == 0 {
             return None;
@@ -167,7 +167,7 @@ fn of_section<'a, S: UnwindSection<Slice<'a>>>(
     functions
 }
 
-fn said<'a, S: UnwindSection<Slice<'a>>>(
+pub(crate) fn said<'a, S: UnwindSection<Slice<'a>>>(
     row: &UnwindTableRow<usize, Unbounded>,
     section: &S,
 ) -> Said {

@@ -8,6 +8,7 @@ pub(crate) mod measure;
 mod profiles;
 mod soak;
 mod start;
+mod tables;
 mod terminal;
 mod top;
 pub(crate) mod workload;
@@ -59,6 +60,8 @@ enum Row {
     Ledger,
     /// Latencies of postgres, redis-server and a Rust program beside their clients' own, and what they cost
     Clients,
+    /// Unwind tables of every ELF file in /usr beside gimli's, how fast they are made and what they take
+    Tables,
 }
 
 impl Row {
@@ -102,6 +105,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             Row::Attach => calls::attach(&bench)?,
             Row::Ledger => calls::ledger(&bench, args.runs)?,
             Row::Clients => calls::clients(&bench)?,
+            Row::Tables => tables::run()?,
         };
         if !met {
             missed.push(format!("{row:?}"));
@@ -177,6 +181,14 @@ fn judge(what: &str, value: f64, most: f64, unit: &str) -> bool {
     let met = value <= most;
     let verdict = if met { "met" } else { "MISSED" };
     println!("  {what:<44} {value:>9.2} {unit:<4} target {most:.2}: {verdict}");
+    met
+}
+
+/// One line of a table, of what must not be less.
+fn judge_least(what: &str, value: f64, least: f64, unit: &str) -> bool {
+    let met = value >= least;
+    let verdict = if met { "met" } else { "MISSED" };
+    println!("  {what:<44} {value:>9.2} {unit:<4} target {least:.2}: {verdict}");
     met
 }
 
