@@ -4,7 +4,7 @@
 //! `cargo run --release -p tracer --example unwind_tables DIRECTORY…`
 
 #[allow(dead_code, reason = "tests use more of it")]
-#[path = "../tests/unwind/oracle.rs"]
+#[path = "../tests/unwind/oracle/mod.rs"]
 mod oracle;
 
 use std::{

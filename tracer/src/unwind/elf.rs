@@ -296,7 +296,10 @@ impl<'data, R: ReadRef<'data>> Image<'data, R> {
         };
         let zlib = header.ch_type.get(LE) == elf::ELFCOMPRESS_ZLIB;
         let unpacked = header.ch_size.get(LE);
-        if !zlib || unpacked > MAX_READ {
+        if !zlib {
+            return Err(NoTable::NoInformation);
+        }
+        if unpacked > MAX_READ {
             return Err(NoTable::TooLarge);
         }
         let compressed = CompressedData {

@@ -48,7 +48,7 @@ pub(super) fn read(
     let mut cies = Cies::default();
     let mut remembered = Vec::new();
     let mut left = source.count.unwrap_or(u64::MAX);
-    // As many bytes as a row takes, with what it takes of an entry's head.
+    // A row takes some six bytes, with its part of the entry's head.
     rows.reserve(source.bytes.len() / 6);
     while left > 0
         && let Some((start, wide, mut entry)) = next(&mut section, source.debug)
@@ -166,7 +166,7 @@ fn cie(mut entry: Reader<'_>, source: &Source<'_>, remembered: &mut Vec<State>) 
         address: 0,
         remembered,
     };
-    let understood = return_address == RA && while_rows(&mut run);
+    let understood = return_address == RA && finishes(&mut run);
     Some(Cie {
         terms,
         augmented: data.is_some(),
@@ -175,8 +175,8 @@ fn cie(mut entry: Reader<'_>, source: &Source<'_>, remembered: &mut Vec<State>) 
     })
 }
 
-/// Runs to the end; whether that was understood.
-fn while_rows(run: &mut Run<'_, '_>) -> bool {
+/// Whether it can be run to the end.
+fn finishes(run: &mut Run<'_, '_>) -> bool {
     loop {
         match run.row() {
             Ok(Some(_)) => {}

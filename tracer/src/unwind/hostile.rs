@@ -7,8 +7,8 @@ use object::{Object as _, ObjectSection as _};
 
 use super::elf::{Image, Segments};
 use super::entries::Source;
+use super::made::{CODE, FRAME, Made, check};
 use super::reader::Bases;
-use super::tests::{Made, check};
 use super::*;
 
 const REAL: &str = "/usr/lib/x86_64-linux-gnu/libc.so.6";
@@ -86,7 +86,7 @@ fn a_section_may_end_anywhere() {
 #[test]
 fn a_file_may_end_anywhere() {
     let mut made = Made::new();
-    made.entry = tests::CODE;
+    made.entry = CODE;
     made.fde(0x10, 0x20, &[0x42, 0x0e, 16, 0x86, 2]);
     made.fde(0x40, 0x20, &[0x0f, 2, 0x77, 8]);
     let file = made.file();
@@ -128,7 +128,7 @@ fn any_byte_of_a_file_may_be_another() {
     made.fde(0x10, 0x20, &[0x42, 0x0e, 16, 0x86, 2]);
     made.fde(0x40, 0x20, &[0x0a, 0x0e, 16, 0x44, 0x0b]);
     let file = made.file();
-    let heads = (0..64 + 3 * 56).chain(tests::FRAME as usize..file.len());
+    let heads = (0..64 + 3 * 56).chain(FRAME as usize..file.len());
     for at in heads {
         for byte in [0, 1, 0x7f, 0x80, 0xff, !file[at]] {
             let mut file = file.clone();

@@ -12,6 +12,8 @@ mod entries;
 mod expression;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod made;
 mod pack;
 mod reader;
 mod rows;

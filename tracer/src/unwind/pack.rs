@@ -120,7 +120,7 @@ impl<'a> Pack<'a> {
         while self.table.pages.len() as u64 <= index {
             let last = self.table.pages.len() as u64 == index;
             self.table.pages.push(self.table.rows.len() as u64);
-            if !last || offset % TABLE_PAGE != 0 {
+            if !last || !offset.is_multiple_of(TABLE_PAGE) {
                 self.row(row(self.written, 0));
             }
         }

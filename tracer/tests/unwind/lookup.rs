@@ -24,7 +24,7 @@ const PADDING: u64 = 15;
 #[test]
 fn the_code_at_an_address_is_what_gimli_finds_there() {
     let mut seed = 0x2545_f491_4f6c_dd1d_u64;
-    let mut known = 0;
+    let (mut known, mut asked) = (0, 0);
     for path in FILES {
         let Ok(bytes) = fs::read(path) else {
             continue;
@@ -51,6 +51,7 @@ fn the_code_at_an_address_is_what_gimli_finds_there() {
         };
         let text = section(".text");
         let segments = oracle::segments(&file, bytes.len() as u64);
+        asked += ADDRESSES;
         for _ in 0..ADDRESSES {
             seed ^= seed << 13;
             seed ^= seed >> 7;
@@ -78,5 +79,8 @@ fn the_code_at_an_address_is_what_gimli_finds_there() {
             }
         }
     }
-    assert!(known > 0);
+    assert!(
+        known > asked / 2,
+        "{known} of {asked} addresses are in functions"
+    );
 }
