@@ -112,6 +112,14 @@ impl Program {
         self.info()[0] & u64::from(u32::MAX) == u64::from(TYPE_PERF_EVENT)
     }
 
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        // `name`, 16 bytes from byte 64 on.
+        let info = self.info();
+        let words = info[8..10].iter().flat_map(|word| word.to_ne_bytes());
+        let bytes: Vec<u8> = words.take_while(|byte| *byte != 0).collect();
+        bytes == name.as_bytes()
+    }
+
     /// How often it ran while runs were counted.
     pub(crate) fn runs(&self) -> u64 {
         // `run_cnt`, at byte 200 of struct bpf_prog_info.

@@ -89,7 +89,9 @@ fn fired_is_what_the_kernel_counted() {
         let opened = programs
             .into_iter()
             .filter_map(|id| Program::by_id(id).ok());
-        samplers = opened.filter(Program::is_perf_event).collect();
+        // Another one looks before the sampling what is running.
+        let samples = |program: &Program| program.is_perf_event() && program.is_named("cpu_sample");
+        samplers = opened.filter(samples).collect();
         samplers.iter().any(|program| program.runs() > 0)
     });
     assert!(found, "no program of a perf event runs");

@@ -92,7 +92,7 @@ fn a_stack_that_is_too_deep_says_so() {
         assert_eq!(stack.truncation(), Some("too deep"), "{:?}", stack.frames);
         assert!(!stack.has("main"), "{:?}", stack.frames);
     }
-    assert!(late <= 3, "{late} before there was a table");
+    assert!(late <= 50, "{late} before there was a table, at 999 Hz");
     assert!(
         ledger
             .truncated
