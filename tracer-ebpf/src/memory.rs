@@ -14,7 +14,7 @@ use aya_ebpf::{
 };
 use tracer_common::{
     CodeMapping, MAX_DEFERRED_MAPPINGS, SCRATCH_SLOTS,
-    unwind::{FileKey, TABLE_NO_ROOM, TABLE_PAGE, TABLE_READY, TABLE_REQUESTED, TableRequest},
+    unwind::{FileKey, TABLE_PAGE, TableRequest},
 };
 
 use crate::{
@@ -48,16 +48,8 @@ const EXECUTABLE: u64 = 4;
 /// Addresses of the kernel's own memory.
 const KERNEL: u64 = 1 << 63;
 
-/// Code that has a table.
-pub const KIND_TABLE: u32 = 0;
-/// Code of a file that has none.
-pub const KIND_NO_TABLE: u32 = 1;
-/// Code of a file whose table has been asked for.
-pub const KIND_LATE: u32 = 2;
-/// Code of a file for whose table there was no room.
-pub const KIND_NO_ROOM: u32 = 3;
-/// Code that is in no file.
-pub const KIND_ANONYMOUS: u32 = 4;
+/// Code that is in no file. That of files has the state of their tables, `TABLE_…`.
+pub const ANONYMOUS: u32 = 5;
 
 /// An executable mapping.
 #[repr(C)]
@@ -70,7 +62,7 @@ pub struct Mapping {
     pub page_base: u32,
     pub pages: u32,
     pub first_page: u32,
-    /// One of the `KIND_…` numbers.
+    /// One of the `TABLE_…` numbers, or [`ANONYMOUS`].
     pub kind: u32,
     pub file: FileKey,
 }
@@ -131,8 +123,9 @@ pub struct Memory {
     node: *mut [u64; NODE / 8],
     version: u32,
     tgid: u32,
-    /// Whether a table has been asked for that nobody had asked for.
-    asked: u32,
+    /// Whether a table has been asked for that nobody had asked for. Not in here: the verifier would
+    /// look at all that follows for each value.
+    asked: *mut u64,
 }
 
 /// State of the loop over all mappings.
@@ -201,14 +194,18 @@ fn read<T: Copy + Default>(address: u64, offset: &Global<u32>) -> T {
 }
 
 impl Memory {
-    /// The memory of the current task; `None`: it has none. `node` is room for a node of the tree.
+    /// The memory of the current task; `None`: it has none. `node` is room for a node of the tree,
+    /// `asked` for a word.
     #[inline(always)]
     pub fn of_current(
         task: Task,
         tgid: u32,
         slot: u32,
         node: *mut [u64; NODE / 8],
+        asked: *mut u64,
     ) -> Option<Self> {
+        // SAFETY: in a map element that this program holds.
+        unsafe { asked.write_volatile(0) };
         let mm = task.memory();
         if mm == 0 {
             return None;
@@ -248,14 +245,15 @@ impl Memory {
             node,
             version,
             tgid,
-            asked: 0,
+            asked,
         })
     }
 
     /// Whether a table has been asked for that nobody had asked for.
     #[inline(always)]
     pub fn has_asked(&self) -> bool {
-        self.asked != 0
+        // SAFETY: in a map element that this program holds.
+        unsafe { self.asked.read_volatile() != 0 }
     }
 
     /// Asks for the tables of all files that the process has mapped, and notes the mappings in an array
@@ -418,22 +416,20 @@ impl Memory {
         } else if found.start == read(self.mm, &MM_VDSO) {
             found.to_file = 0u64.wrapping_sub(found.start);
         } else {
-            found.kind = KIND_ANONYMOUS;
+            found.kind = ANONYMOUS;
             found.file = FileKey::NONE;
             return true;
         }
         found.file = request.file;
         let table = tables::of_file(self.version, &request);
-        self.asked |= table.reserved;
+        if table.reserved != 0 {
+            // SAFETY: in a map element that this program holds.
+            unsafe { self.asked.write_volatile(1) };
+        }
         found.page_base = table.page_base;
         found.pages = table.pages;
         found.first_page = table.first_page;
-        found.kind = match table.state {
-            TABLE_READY => KIND_TABLE,
-            TABLE_REQUESTED => KIND_LATE,
-            TABLE_NO_ROOM => KIND_NO_ROOM,
-            _ => KIND_NO_TABLE,
-        };
+        found.kind = table.state;
         true
     }
 }

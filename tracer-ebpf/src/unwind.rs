@@ -12,13 +12,16 @@ use tracer_common::{
     USER_COMPLETE, USER_DEFERRED, USER_FOREIGN_ABI, USER_NO_FRAME_POINTER, USER_NO_MAPPING,
     USER_NO_MEMORY, USER_NO_PROGRESS, USER_NO_ROOM, USER_NO_ROW, USER_NO_TABLE, USER_READ_FAULT,
     USER_TABLE_LATE, USER_TOO_DEEP, USER_UNSUPPORTED, mix,
-    unwind::{CODE_NONE, End, Frame, Machine, Rule, TABLE_PAGE, step},
+    unwind::{
+        CODE_NONE, End, Frame, Machine, Rule, TABLE_NO_ROOM, TABLE_PAGE, TABLE_READY,
+        TABLE_REQUESTED, step,
+    },
 };
 
 use crate::{
     arch::{self, Registers},
     capture::Who,
-    memory::{KIND_LATE, KIND_NO_ROOM, KIND_NO_TABLE, KIND_TABLE, Mapping, Memory},
+    memory::{ANONYMOUS, Mapping, Memory},
     ring,
     scratch::{self, Scratch},
     tables,
@@ -59,6 +62,8 @@ pub struct Walk {
     /// How it ended, `USER_…`.
     end: u32,
     is_32_bit: u32,
+    /// Whether a table has been asked for.
+    asked: u64,
 }
 
 /// What the steps of a walk are given.
@@ -81,10 +86,17 @@ pub fn walk(
     scratch: *mut Scratch,
 ) -> (u32, u32, u64) {
     // SAFETY: `scratch` is a map element that this program holds; so are its parts.
-    let (walk, node, noted, count) = unsafe {
+    let (walk, node, noted, count, asked) = unsafe {
         let noted = (&raw mut (*scratch).mappings).cast::<CodeMapping>();
         let count = &raw mut (*scratch).deferred.mappings;
-        (&mut (*scratch).walk, &raw mut (*scratch).node, noted, count)
+        let asked = &raw mut (*scratch).walk.asked;
+        (
+            &mut (*scratch).walk,
+            &raw mut (*scratch).node,
+            noted,
+            count,
+            asked,
+        )
     };
     walk.ip = regs.ip;
     walk.sp = regs.sp;
@@ -102,7 +114,7 @@ pub fn walk(
     if walk.is_32_bit != 0 || config.flags & FLAG_TABLES == 0 {
         let mut context = scratch;
         repeat(follow_frame_pointer, (&raw mut context).cast());
-    } else if let Some(memory) = Memory::of_current(who.task, who.tgid, who.slot, node) {
+    } else if let Some(memory) = Memory::of_current(who.task, who.tgid, who.slot, node, asked) {
         walk.trampoline = memory.trampoline();
         if walk.trampoline != 0 {
             walk.return_instance = who.task.return_instance();
@@ -191,12 +203,13 @@ pub fn ask_ahead(config: &Config, task: Task, tgid: u32) {
         return;
     };
     // SAFETY: `scratch` is a map element that this program holds.
-    let (node, noted, count) = unsafe {
+    let (node, noted, count, asked) = unsafe {
         let noted = (&raw mut (*scratch).mappings).cast::<CodeMapping>();
         let count = &raw mut (*scratch).deferred.mappings;
-        (&raw mut (*scratch).node, noted, count)
+        let asked = &raw mut (*scratch).walk.asked;
+        (&raw mut (*scratch).node, noted, count, asked)
     };
-    if let Some(mut memory) = Memory::of_current(task, tgid, slot, node) {
+    if let Some(mut memory) = Memory::of_current(task, tgid, slot, node, asked) {
         memory.ask_for_all(noted, count);
     }
     scratch::give(scratch);
@@ -292,10 +305,10 @@ extern "C" fn follow_table(_: u32, context: *mut c_void) -> i64 {
 fn up(walk: &mut Walk, code_at: u64) -> u32 {
     let mapping = &walk.mapping;
     let mut code = CODE_NONE;
-    if mapping.kind == KIND_LATE {
+    if mapping.kind == TABLE_REQUESTED {
         return USER_TABLE_LATE;
     }
-    if mapping.kind == KIND_TABLE {
+    if mapping.kind == TABLE_READY {
         let place = code_at.wrapping_add(mapping.to_file);
         let page = (place / TABLE_PAGE).wrapping_sub(mapping.first_page.into());
         if page < mapping.pages.into() {
@@ -329,10 +342,10 @@ fn up(walk: &mut Walk, code_at: u64) -> u32 {
         }
     }
     let (least, reason) = match walk.mapping.kind {
-        KIND_TABLE => (SHORTEST_COMPLETE, USER_NO_ROW),
-        KIND_NO_TABLE => (SHORTEST_WITHOUT_TABLE, USER_NO_TABLE),
-        KIND_NO_ROOM => (SHORTEST_COMPLETE, USER_NO_ROOM),
-        _ => (SHORTEST_WITHOUT_TABLE, USER_NO_FRAME_POINTER),
+        TABLE_READY => (SHORTEST_COMPLETE, USER_NO_ROW),
+        TABLE_NO_ROOM => (SHORTEST_COMPLETE, USER_NO_ROOM),
+        ANONYMOUS => (SHORTEST_WITHOUT_TABLE, USER_NO_FRAME_POINTER),
+        _ => (SHORTEST_WITHOUT_TABLE, USER_NO_TABLE),
     };
     if walk.flags & FLAG_FRAME_POINTERS == 0 {
         return reason;
