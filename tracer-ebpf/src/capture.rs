@@ -93,12 +93,11 @@ fn read_kernel_stack(ctx: &impl EbpfContext, stack: *mut StackBuffer) -> u32 {
     if bytes < 0 { 0 } else { bytes as u32 / 8 }
 }
 
-/// Whose stack it is, and in which scratch slot it is put together.
+/// Whose stack it is.
 pub struct Who {
     pub task: Task,
     pub tgid: u32,
     pub tid: u32,
-    pub slot: u32,
 }
 
 /// The user part: its end and its hash.

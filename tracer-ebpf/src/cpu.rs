@@ -69,15 +69,10 @@ fn observe(
             (*counters).first_ns = now;
         }
     }
-    let Some((scratch, slot)) = scratch::take(config.scratch_slots) else {
+    let Some(scratch) = scratch::take(config.scratch_slots) else {
         return unsafe { &raw mut (*counters).lost_nested };
     };
-    let who = Who {
-        task,
-        tgid,
-        tid,
-        slot,
-    };
+    let who = Who { task, tgid, tid };
     let missed = match record(ctx, generation, config, who, scratch) {
         Ok(true) => core::ptr::null_mut(),
         Ok(false) => unsafe { &raw mut (*counters).lost_map },
@@ -103,19 +98,21 @@ fn record(
             .cast::<aya_ebpf::bindings::bpf_perf_event_data>())
         .regs
     });
-    let (kernel_kind, kernel, user) = if interrupted.is_user() {
-        (KERNEL_NONE, 0, Some(interrupted))
+    let in_kernel = !interrupted.is_user();
+    let user = if in_kernel {
+        Registers::at_kernel_entry().filter(Registers::is_user)
     } else {
-        let (kind, id) = capture::kernel_stack(ctx, generation, config.hash_seed, scratch)?;
-        (
-            kind,
-            id,
-            Registers::at_kernel_entry().filter(Registers::is_user),
-        )
+        Some(interrupted)
     };
+    // First: the verifier looks at it once for every way that leads here.
     let (user_end, user) = match user {
         Some(registers) => capture::user_stack(&registers, config, &who, scratch)?,
         None => (USER_NONE, 0),
+    };
+    let (kernel_kind, kernel) = if in_kernel {
+        capture::kernel_stack(ctx, generation, config.hash_seed, scratch)?
+    } else {
+        (KERNEL_NONE, 0)
     };
     // SAFETY: `scratch` is a map element that this program holds.
     let key = unsafe { &mut (*scratch).key };

@@ -22,6 +22,7 @@ pub struct StackBuffer {
 
 #[repr(C)]
 pub struct Scratch {
+    /// 0: free; else the slot's number, from 1.
     busy: u64,
     pub key: SampleKey,
     /// A walk up a user stack.
@@ -37,9 +38,9 @@ pub struct Scratch {
 #[map]
 static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(SCRATCH_SLOTS, 0);
 
-/// Takes a free slot of the first `slots`, and says which; `None`: all are taken.
+/// Takes a free slot of the first `slots`; `None`: all are taken.
 #[inline(always)]
-pub fn take(slots: u32) -> Option<(*mut Scratch, u32)> {
+pub fn take(slots: u32) -> Option<*mut Scratch> {
     let mut index = 0;
     while index < SCRATCH_SLOTS {
         if index >= slots {
@@ -47,14 +48,24 @@ pub fn take(slots: u32) -> Option<(*mut Scratch, u32)> {
         }
         let slot = SCRATCH.get_ptr_mut(index)?;
         // SAFETY: `slot` points to a map element; its first word is only ever exchanged.
-        let was =
-            unsafe { atomic_xchg::<u64, { AtomicOrdering::SeqCst }>(&raw mut (*slot).busy, 1) };
+        let number = u64::from(index) + 1;
+        let was = unsafe {
+            atomic_xchg::<u64, { AtomicOrdering::SeqCst }>(&raw mut (*slot).busy, number)
+        };
         if was == 0 {
-            return Some((slot, index));
+            return Some(slot);
         }
         index += 1;
     }
     None
+}
+
+/// The number of a slot, from 0. Read from there: a constant for each slot, and the verifier would look
+/// at all that follows for each.
+#[inline(always)]
+pub fn number(slot: *mut Scratch) -> u32 {
+    // SAFETY: `slot` was taken by this program.
+    unsafe { (&raw const (*slot).busy).read_volatile() as u32 - 1 }
 }
 
 /// Gives a slot back.

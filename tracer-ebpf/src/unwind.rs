@@ -114,7 +114,9 @@ pub fn walk(
     if walk.is_32_bit != 0 || config.flags & FLAG_TABLES == 0 {
         let mut context = scratch;
         repeat(follow_frame_pointer, (&raw mut context).cast());
-    } else if let Some(memory) = Memory::of_current(who.task, who.tgid, who.slot, node, asked) {
+    } else if let Some(memory) =
+        { Memory::of_current(who.task, who.tgid, scratch::number(scratch), node, asked) }
+    {
         walk.trampoline = memory.trampoline();
         if walk.trampoline != 0 {
             walk.return_instance = who.task.return_instance();
@@ -199,7 +201,7 @@ pub fn ask_ahead(config: &Config, task: Task, tgid: u32) {
     if config.flags & FLAG_TABLES == 0 {
         return;
     }
-    let Some((scratch, slot)) = scratch::take(config.scratch_slots) else {
+    let Some(scratch) = scratch::take(config.scratch_slots) else {
         return;
     };
     // SAFETY: `scratch` is a map element that this program holds.
@@ -209,7 +211,9 @@ pub fn ask_ahead(config: &Config, task: Task, tgid: u32) {
         let asked = &raw mut (*scratch).walk.asked;
         (&raw mut (*scratch).node, noted, count, asked)
     };
-    if let Some(mut memory) = Memory::of_current(task, tgid, slot, node, asked) {
+    if let Some(mut memory) =
+        { Memory::of_current(task, tgid, scratch::number(scratch), node, asked) }
+    {
         memory.ask_for_all(noted, count);
     }
     scratch::give(scratch);
