@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 struct Built {
     directory: TempDir,
-    programs: BTreeMap<&'static str, PathBuf>,
+    programs: BTreeMap<String, PathBuf>,
 }
 
 static BUILT: LazyLock<Mutex<Built>> = LazyLock::new(|| {
@@ -24,11 +24,6 @@ static BUILT: LazyLock<Mutex<Built>> = LazyLock::new(|| {
 /// Compiles `tests/fixtures/NAME.c` or `NAME.cpp`, without optimisation: gcc leaves the frame out of leaf
 /// functions otherwise, whatever it is told about frame pointers.
 pub(crate) fn program(name: &'static str) -> PathBuf {
-    let mut built = BUILT.lock().expect("no compilation has failed");
-    if let Some(program) = built.programs.get(name) {
-        return program.clone();
-    }
-    let program = built.directory.path().join(name);
     let source = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures")
         .join(name);
@@ -38,22 +33,30 @@ pub(crate) fn program(name: &'static str) -> PathBuf {
     } else {
         ("cc", source.with_extension("c"))
     };
-    let status = Command::new(compiler)
-        .args([
-            "-O0",
-            "-g",
-            "-Wall",
-            "-Werror",
-            "-fno-omit-frame-pointer",
-            "-pthread",
-            "-o",
-        ])
-        .arg(&program)
-        .arg(&source)
+    build(name, |program| {
+        let mut command = Command::new(compiler);
+        command
+            .args(["-O0", "-g", "-Wall", "-Werror"])
+            .args(["-fno-omit-frame-pointer", "-pthread", "-o"])
+            .arg(program)
+            .arg(source);
+        command
+    })
+}
+
+/// The file of this name that a command makes.
+pub(crate) fn build(name: &str, command: impl FnOnce(&Path) -> Command) -> PathBuf {
+    let mut built = BUILT.lock().expect("no compilation has failed");
+    if let Some(program) = built.programs.get(name) {
+        return program.clone();
+    }
+    let program = built.directory.path().join(name);
+    let mut command = command(&program);
+    let status = command
         .status()
-        .expect("a compiler is installed");
-    assert!(status.success(), "{} does not compile", source.display());
-    built.programs.insert(name, program.clone());
+        .unwrap_or_else(|error| panic!("{command:?}: {error}: see `cargo xtask setup`"));
+    assert!(status.success(), "{command:?}: {status}");
+    built.programs.insert(name.to_owned(), program.clone());
     program
 }
 

@@ -17,5 +17,6 @@ mod placement;
 mod scope;
 mod shares;
 mod tables;
+mod unwind;
 #[path = "../model/xml.rs"]
 mod xml;

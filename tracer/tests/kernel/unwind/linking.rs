@@ -1,0 +1,195 @@
+//! The ways in which programs are linked, and what is taken out of them afterwards.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::build;
+use super::scene::Scene;
+use super::truth::{MAIN, Truth};
+use crate::common::guard::kernel;
+
+const PLAIN: &str = "plain;outer;middle;inner;leaf";
+
+#[test]
+fn programs_of_every_linker_are_unwound() {
+    let Some(_kernel) = kernel("programs_of_every_linker_are_unwound") else {
+        return;
+    };
+    let mut scene = Scene::default();
+    for (name, compiler, flags) in [
+        ("static", "cc", &["-static"][..]),
+        ("static-pie", "cc", &["-static-pie"]),
+        ("no-pie", "cc", &["-no-pie"]),
+        ("lld", "cc", &["-fuse-ld=lld"]),
+        (
+            "lld-rosegment",
+            "cc",
+            &["-fuse-ld=lld", "-Wl,--no-rosegment"],
+        ),
+        ("mold", "cc", &["-fuse-ld=mold"]),
+        ("gold", "cc", &["-fuse-ld=gold"]),
+        ("joint-code", "cc", &["-Wl,-z,noseparate-code"]),
+        ("no-index", "cc", &["-Wl,--no-eh-frame-hdr"]),
+        ("no-build-id", "cc", &["-Wl,--build-id=none"]),
+        ("large-model", "cc", &["-mcmodel=large"]),
+        (
+            "debug-frame",
+            "cc",
+            &["-fno-asynchronous-unwind-tables", "-g"],
+        ),
+        ("clang", "/usr/lib/llvm-22/bin/clang", &[]),
+    ] {
+        let program = build::variant(name, "frames", compiler, flags);
+        plain(&mut scene, &program, name, &format!("{MAIN};{PLAIN}"));
+    }
+    scene.measure("2").check();
+}
+
+fn plain(scene: &mut Scene, program: &Path, comm: &str, chain: &str) {
+    scene.start(program, &["plain", "0", comm]);
+    scene.expect(comm, Truth::new(&[chain]).reached(20.0));
+}
+
+/// Without names there are offsets: the names are those of the program that it was made from.
+#[test]
+fn stripped_programs_are_unwound() {
+    let Some(_kernel) = kernel("stripped_programs_are_unwound") else {
+        return;
+    };
+    let whole = build::program("frames");
+    let stripped = build::build("stripped", |output| {
+        let mut command = Command::new("strip");
+        command.arg("-o").arg(output).arg(&whole);
+        command
+    });
+    let no_sections = build::build("no-sections", |output| {
+        fs::copy(&stripped, output).expect("a stripped program");
+        let mut bytes = fs::read(output).expect("a copy");
+        // `e_shoff`, then `e_shentsize`, `e_shnum` and `e_shstrndx`.
+        bytes[0x28..0x30].fill(0);
+        bytes[0x3a..0x40].fill(0);
+        fs::write(output, bytes).expect("a copy");
+        Command::new("true")
+    });
+    let mut scene = Scene::default();
+    for (comm, program) in [("stripped", &stripped), ("no-sections", &no_sections)] {
+        plain(&mut scene, program, comm, &format!("{MAIN};{PLAIN}"));
+    }
+    let mut measured = scene.measure("1");
+    for comm in ["stripped", "no-sections"] {
+        let names = build::names(&whole);
+        measured.rename(comm, |frame| {
+            let offset = frame.strip_prefix(&format!("unwind-{comm}+0x"))?;
+            let offset = u64::from_str_radix(offset, 16).ok()?;
+            names.at(offset)
+        });
+    }
+    measured.check();
+}
+
+/// Its library has tables for a part of it, and its start has none.
+#[test]
+fn musl_is_unwound_as_far_as_its_tables_go() {
+    let Some(_kernel) = kernel("musl_is_unwound_as_far_as_its_tables_go") else {
+        return;
+    };
+    let mut scene = Scene::default();
+    for (name, flags) in [("musl", &[][..]), ("musl-static", &["-static"])] {
+        let program = build::variant(name, "frames", "musl-gcc", flags);
+        plain(&mut scene, &program, name, &format!("...;main;{PLAIN}"));
+    }
+    let program = build::variant("musl-signals", "signals", "musl-gcc", &[]);
+    scene.start(&program, &["handler"]);
+    let restorer = "__restore_rt|__restore|libc.so+*|ld-musl-x86_64.so.1+*";
+    let chain = format!("...;main;handler;interrupted;{restorer};on_alarm;handler_inner;leaf");
+    scene.expect("handler", Truth::new(&[&chain]).reached(20.0));
+    scene.measure("1.5").check();
+}
+
+#[test]
+fn linkage_tables_are_unwound() {
+    let Some(_kernel) = kernel("linkage_tables_are_unwound") else {
+        return;
+    };
+    let tiny = build::library("tiny");
+    let tiny = tiny
+        .to_str()
+        .expect("temporary directories have plain names");
+    let mut scene = Scene::default();
+    for (name, compiler, flags) in [
+        ("plt", "cc", &["-Wl,-z,lazy"][..]),
+        ("plt-now", "cc", &["-Wl,-z,now"]),
+        ("plt-got", "cc", &["-fno-plt"]),
+        ("plt-ibt", "cc", &["-fcf-protection", "-Wl,-z,ibtplt"]),
+        ("plt-lld", "cc", &["-fuse-ld=lld", "-Wl,-z,lazy"]),
+        ("plt-mold", "cc", &["-fuse-ld=mold", "-Wl,-z,lazy"]),
+    ] {
+        let program = build::variant(name, "plt", compiler, &[flags, &[tiny]].concat());
+        scene.start(&program, &["bound", "0", name]);
+        let stub = format!("unwind-{name}+*|tiny@plt|tiny$plt");
+        let chain = format!("bound;calls;?{stub};tiny");
+        let truth = Truth::below_main(&[&chain, &format!("bound;calls;?{stub}")]);
+        scene.expect(name, truth.reached(30.0));
+    }
+    let frames = build::program("frames");
+    scene.case(&frames, "ifunc", &["ifunc;searches;..."]);
+    let program = build::variant("static", "frames", "cc", &["-static"]);
+    scene.start(&program, &["ifunc", "0", "ifunc-static"]);
+    scene.expect("ifunc-static", Truth::below_main(&["ifunc;searches;..."]));
+    let mut measured = scene.measure("2");
+    for name in ["plt", "plt-lld", "plt-mold", "plt-ibt"] {
+        measured.has(name, 3.0, "in the linkage table", |stack| {
+            let leaf = stack.user_leaf().unwrap_or_default();
+            !["bound", "calls", "tiny"].contains(&leaf)
+        });
+    }
+    measured.check();
+}
+
+/// The linker's frame is found by a register that those whom it calls have saved.
+#[test]
+fn lazy_binding_is_unwound() {
+    let Some(_kernel) = kernel("lazy_binding_is_unwound") else {
+        return;
+    };
+    let tiny = build::library("tiny");
+    let tiny = tiny
+        .to_str()
+        .expect("temporary directories have plain names");
+    let program = build::variant("plt", "plt", "cc", &["-Wl,-z,lazy", tiny]);
+    let mut scene = Scene::default();
+    scene.case(&program, "lazy", &["lazy;binds;...", "lazy;binds;...;tiny"]);
+    let mut measured = scene.measure("1");
+    measured.has("lazy", 30.0, "in the linker", |stack| {
+        stack.has("_dl_fixup")
+    });
+    measured.check();
+}
+
+#[test]
+fn foreign_processes_are_unwound_by_frame_pointers() {
+    let Some(_kernel) = kernel("foreign_processes_are_unwound_by_frame_pointers") else {
+        return;
+    };
+    let mut scene = Scene::default();
+    // Without optimisation: a function without a frame of its own hides its caller.
+    let flags = [
+        "-m32",
+        "-O0",
+        "-fno-omit-frame-pointer",
+        "-DFRAME_POINTERS",
+        "-fno-pie",
+        "-no-pie",
+    ];
+    let program = build::variant("m32-fp", "frames", "cc", &flags);
+    // libc's own functions below `main` keep no frame pointers.
+    plain(&mut scene, &program, "m32-fp", &format!("...;main;{PLAIN}"));
+    let program = build::variant("m32", "frames", "cc", &["-m32"]);
+    let cut = "[truncated: 32-bit process]";
+    scene.start(&program, &["plain", "0", "m32"]);
+    let leaves = ["plain", "outer", "middle", "inner", "leaf"];
+    let chains = leaves.map(|leaf| format!("{cut};...;{leaf}"));
+    scene.expect("m32", Truth::new(&chains.each_ref().map(String::as_str)));
+    scene.measure("1").check();
+}
