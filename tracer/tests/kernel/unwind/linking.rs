@@ -33,11 +33,6 @@ fn programs_of_every_linker_are_unwound() {
         ("no-index", "cc", &["-Wl,--no-eh-frame-hdr"]),
         ("no-build-id", "cc", &["-Wl,--build-id=none"]),
         ("large-model", "cc", &["-mcmodel=large"]),
-        (
-            "debug-frame",
-            "cc",
-            &["-fno-asynchronous-unwind-tables", "-g"],
-        ),
         ("clang", "/usr/lib/llvm-22/bin/clang", &[]),
     ] {
         let program = build::variant(name, "frames", compiler, flags);
@@ -49,6 +44,24 @@ fn programs_of_every_linker_are_unwound() {
 fn plain(scene: &mut Scene, program: &Path, comm: &str, chain: &str) {
     scene.start(program, &["plain", "0", comm]);
     scene.expect(comm, Truth::new(&[chain]).reached(20.0));
+}
+
+/// The program has rows of its own only for debuggers, and a few of the compiler's for all.
+#[test]
+fn tables_for_debuggers_are_used_as_well() {
+    let Some(_kernel) = kernel("tables_for_debuggers_are_used_as_well") else {
+        return;
+    };
+    let flags = ["-fno-asynchronous-unwind-tables", "-g"];
+    let program = build::variant("debug-frame", "frames", "cc", &flags);
+    let mut scene = Scene::default();
+    plain(
+        &mut scene,
+        &program,
+        "debug-frame",
+        &format!("{MAIN};{PLAIN}"),
+    );
+    scene.measure("0.5").check();
 }
 
 /// Without names there are offsets: the names are those of the program that it was made from.
@@ -99,12 +112,35 @@ fn musl_is_unwound_as_far_as_its_tables_go() {
         let program = build::variant(name, "frames", "musl-gcc", flags);
         plain(&mut scene, &program, name, &format!("...;main;{PLAIN}"));
     }
+    scene.measure("1").check();
+}
+
+/// What a handler returns to has no table, and is known by its instructions.
+#[test]
+fn signals_of_musl_are_unwound() {
+    let Some(_kernel) = kernel("signals_of_musl_are_unwound") else {
+        return;
+    };
+    let mut scene = Scene::default();
     let program = build::variant("musl-signals", "signals", "musl-gcc", &[]);
     scene.start(&program, &["handler"]);
     let restorer = "__restore_rt|__restore|libc.so+*|ld-musl-x86_64.so.1+*";
     let chain = format!("...;main;handler;interrupted;{restorer};on_alarm;handler_inner;leaf");
     scene.expect("handler", Truth::new(&[&chain]).reached(20.0));
-    scene.measure("1.5").check();
+    scene.measure("1").check();
+}
+
+fn linked(scene: &mut Scene, name: &'static str, flags: &[&str]) {
+    let tiny = build::library("tiny");
+    let tiny = tiny
+        .to_str()
+        .expect("temporary directories have plain names");
+    let program = build::variant(name, "plt", "cc", &[flags, &[tiny]].concat());
+    scene.start(&program, &["bound", "0", name]);
+    let stub = format!("unwind-{name}+*|tiny@plt|tiny$plt");
+    let chain = format!("bound;calls;?{stub};tiny");
+    let truth = Truth::below_main(&[&chain, &format!("bound;calls;?{stub}")]);
+    scene.expect(name, truth.reached(30.0));
 }
 
 #[test]
@@ -112,39 +148,40 @@ fn linkage_tables_are_unwound() {
     let Some(_kernel) = kernel("linkage_tables_are_unwound") else {
         return;
     };
-    let tiny = build::library("tiny");
-    let tiny = tiny
-        .to_str()
-        .expect("temporary directories have plain names");
     let mut scene = Scene::default();
-    for (name, compiler, flags) in [
-        ("plt", "cc", &["-Wl,-z,lazy"][..]),
-        ("plt-now", "cc", &["-Wl,-z,now"]),
-        ("plt-got", "cc", &["-fno-plt"]),
-        ("plt-ibt", "cc", &["-fcf-protection", "-Wl,-z,ibtplt"]),
-        ("plt-lld", "cc", &["-fuse-ld=lld", "-Wl,-z,lazy"]),
-        ("plt-mold", "cc", &["-fuse-ld=mold", "-Wl,-z,lazy"]),
+    for (name, flags) in [
+        ("plt", &["-Wl,-z,lazy"][..]),
+        ("plt-now", &["-Wl,-z,now"]),
+        ("plt-got", &["-fno-plt"]),
+        ("plt-ibt", &["-fcf-protection", "-Wl,-z,ibtplt"]),
+        ("plt-mold", &["-fuse-ld=mold", "-Wl,-z,lazy"]),
     ] {
-        let program = build::variant(name, "plt", compiler, &[flags, &[tiny]].concat());
-        scene.start(&program, &["bound", "0", name]);
-        let stub = format!("unwind-{name}+*|tiny@plt|tiny$plt");
-        let chain = format!("bound;calls;?{stub};tiny");
-        let truth = Truth::below_main(&[&chain, &format!("bound;calls;?{stub}")]);
-        scene.expect(name, truth.reached(30.0));
+        linked(&mut scene, name, flags);
     }
     let frames = build::program("frames");
     scene.case(&frames, "ifunc", &["ifunc;searches;..."]);
-    let program = build::variant("static", "frames", "cc", &["-static"]);
-    scene.start(&program, &["ifunc", "0", "ifunc-static"]);
-    scene.expect("ifunc-static", Truth::below_main(&["ifunc;searches;..."]));
     let mut measured = scene.measure("2");
-    for name in ["plt", "plt-lld", "plt-mold", "plt-ibt"] {
+    for name in ["plt", "plt-mold", "plt-ibt"] {
         measured.has(name, 3.0, "in the linkage table", |stack| {
             let leaf = stack.user_leaf().unwrap_or_default();
             !["bound", "calls", "tiny"].contains(&leaf)
         });
     }
     measured.check();
+}
+
+/// LLD makes no rows for its linkage table, and no linker does for that of a static program.
+#[test]
+fn linkage_tables_without_rows_are_unwound() {
+    let Some(_kernel) = kernel("linkage_tables_without_rows_are_unwound") else {
+        return;
+    };
+    let mut scene = Scene::default();
+    linked(&mut scene, "plt-lld", &["-fuse-ld=lld", "-Wl,-z,lazy"]);
+    let program = build::variant("static", "frames", "cc", &["-static"]);
+    scene.start(&program, &["ifunc", "0", "ifunc-static"]);
+    scene.expect("ifunc-static", Truth::below_main(&["ifunc;searches;..."]));
+    scene.measure("1").check();
 }
 
 /// The linker's frame is found by a register that those whom it calls have saved.
@@ -173,7 +210,6 @@ fn foreign_processes_are_unwound_by_frame_pointers() {
         return;
     };
     let mut scene = Scene::default();
-    // Without optimisation: a function without a frame of its own hides its caller.
     let flags = [
         "-m32",
         "-O0",
@@ -183,8 +219,19 @@ fn foreign_processes_are_unwound_by_frame_pointers() {
         "-no-pie",
     ];
     let program = build::variant("m32-fp", "frames", "cc", &flags);
-    // libc's own functions below `main` keep no frame pointers.
-    plain(&mut scene, &program, "m32-fp", &format!("...;main;{PLAIN}"));
+    scene.start(&program, &["plain", "0", "m32-fp"]);
+    // In the first and last instructions of a function its caller has no frame pointer to be found by.
+    scene.expect(
+        "m32-fp",
+        Truth::new(&[
+            &format!("...;main;{PLAIN}"),
+            "...;main;plain;outer;middle;leaf",
+            "...;main;plain;outer;inner",
+            "...;main;plain;middle",
+            "...;main;outer",
+        ])
+        .reached(60.0),
+    );
     let program = build::variant("m32", "frames", "cc", &["-m32"]);
     let cut = "[truncated: 32-bit process]";
     scene.start(&program, &["plain", "0", "m32"]);

@@ -50,7 +50,8 @@ fn code_made_at_run_time_is_unwound_and_so_is_what_it_calls() {
     };
     let mut scene = Scene::default();
     let made = "jit;enters;made_outer_[j];between;made_inner_[j];back;back_inner;leaf";
-    scene.case(&build::program("jit"), "jit", &[made]);
+    scene.start(&build::program("jit"), &["jit"]);
+    scene.expect("jit", Truth::below_main(&[made]).reached(5.0));
     let names = format!("/tmp/perf-{}.map", scene.pids());
     let mut measured = scene.measure("1");
     fs::remove_file(names).expect("the fixture names its functions");
@@ -105,7 +106,9 @@ fn short(prefix: &str) -> Truth {
         &format!("{MAIN};{prefix}_outer;{prefix}_inner;leaf"),
         &format!("{MAIN};{prefix}_outer;used;..."),
         &format!("{MAIN};executes;..."),
-        "_start;__libc_start_main*;...",
+        &format!("{MAIN};..."),
+        // Before `main` and after it.
+        "_start;__libc_start_main*;?__libc_start_call_main;...",
         LOADER,
     ])
     .reached(50.0)

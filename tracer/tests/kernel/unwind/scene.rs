@@ -6,13 +6,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::oracle;
-use super::truth::Truth;
+use super::truth::{Truth, user_frames};
 use crate::common::folded::{self, Stack};
 use crate::common::ledger::Ledger;
 use crate::common::tracer::Flame;
 
 /// Not a divisor of anything that the machine does by itself.
 pub(super) const HZ: &str = "3989";
+
+/// Why a stack was cut short whose table had not been made yet.
+pub(super) const LATE: &str = "table not loaded yet";
+/// How long it may take at most, in milliseconds, until all tables are there.
+const MOST_LATE_MS: u64 = 50;
 
 struct Case {
     comm: String,
@@ -85,7 +90,7 @@ impl Scene {
     /// Starts a fixture that runs this chain below `main` in a thread of the same name.
     pub(super) fn case(&mut self, program: &Path, name: &str, chains: &[&str]) -> &mut Self {
         self.start(program, &[name]);
-        self.expect(name, Truth::below_main(chains).reached(20.0))
+        self.expect(name, Truth::below_main(chains).reached(10.0))
     }
 
     pub(super) fn pids(&self) -> String {
@@ -185,7 +190,8 @@ impl Measured {
 
     /// Panics with all that is wrong. Nothing may be measured that no case tells of.
     #[track_caller]
-    pub(super) fn check(self) {
+    pub(super) fn check(mut self) {
+        self.set_late_ones_aside();
         let mut faults = self.faults.clone();
         for case in &self.cases {
             faults.push_str(&case.truth.faults(&case.comm, &self.of(&case.comm)));
@@ -195,5 +201,31 @@ impl Measured {
             faults.push_str(&format!("nobody expects {stack:?}\n"));
         }
         assert!(faults.is_empty(), "\n{faults}{:?}", self.ledger);
+    }
+
+    /// Those that were taken before a table was there say so. They must be few, and what they have must
+    /// be right.
+    fn set_late_ones_aside(&mut self) {
+        let is_late = |stack: &Stack| stack.truncation() == Some(LATE);
+        let (late, kept): (Vec<Stack>, Vec<Stack>) = std::mem::take(&mut self.stacks)
+            .into_iter()
+            .partition(is_late);
+        self.stacks = kept;
+        let cpus = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+        let most = HZ.parse::<u64>().expect("a number") * cpus * MOST_LATE_MS / 1000;
+        let all = folded::total(&late);
+        eprintln!("{all} samples before tables were there");
+        if all > most {
+            let fault = format!("{all} samples before tables were there, {most} may be\n");
+            self.faults.push_str(&fault);
+        }
+        for case in &self.cases {
+            for stack in late.iter().filter(|stack| stack.comm == case.comm) {
+                if !case.truth.is_tail(&user_frames(stack)[1..]) {
+                    let fault = format!("not the end of a right one: {stack:?}\n");
+                    self.faults.push_str(&fault);
+                }
+            }
+        }
     }
 }

@@ -24,7 +24,7 @@ fn what_a_handler_has_interrupted_is_below_it() {
     for name in ["below", "above"] {
         scene.start(&signals, &[name]);
         let chain = format!("{THREAD};thread;in_thread;interrupted;{ALARM}");
-        scene.expect(name, Truth::new(&[&chain]).reached(20.0));
+        scene.expect(name, Truth::new(&[&chain]).reached(10.0));
     }
     let trap = "trap;calls_traps;traps;__restore_rt|libc.so.6+*;on_trap;leaf";
     scene.case(&signals, "trap", &[trap]);

@@ -105,6 +105,15 @@ impl Truth {
         each.fold(Match::No, better)
     }
 
+    /// Whether frames are the last ones of what would be in keeping: their beginning is not known.
+    pub(super) fn is_tail(&self, frames: &[&str]) -> bool {
+        let tails = |chain: &Chain| {
+            let mut starts = 0..chain.len();
+            starts.any(|start| self.matches(&chain[start..], frames) != Match::No)
+        };
+        self.chains.iter().any(tails)
+    }
+
     /// Where frames leave the chain that they follow furthest.
     fn follows(&self, frames: &[&str]) -> usize {
         let begins = |many: &usize| self.judge(&frames[..*many]) != Match::No;
@@ -254,6 +263,15 @@ mod tests {
         check(&["a;?x;b"], "a;y;b", Match::No);
         check(&["a;?*"], "a;y", Match::Whole);
         check(&["a;?*"], "a", Match::Whole);
+    }
+
+    #[test]
+    fn tails_are_the_last_frames_of_beginnings() {
+        let truth = Truth::new(&["main;a;b{2};c"]);
+        for (tail, expected) in [("a;b", true), ("b;b;c", true), ("c", true), ("a;c", false)] {
+            let frames: Vec<&str> = tail.split(';').collect();
+            assert_eq!(truth.is_tail(&frames), expected, "{tail}");
+        }
     }
 
     #[test]
