@@ -22,6 +22,12 @@ const PACKAGES: &[(&str, &str)] = &[
     ("gcc", "fixture programs"),
     ("g++", "bpf-linker links with LLVM's C++ libraries"),
     ("libc6-dev", "fixture programs"),
+    ("gcc-multilib", "fixture programs of 32 bits"),
+    ("golang-go", "fixture programs"),
+    ("lld", "links fixture programs"),
+    ("mold", "links fixture programs"),
+    ("musl-tools", "fixture programs with another C library"),
+    ("gdb", "what fixtures' stacks are compared with"),
     ("libc6-dbg", "separate debug files by build ID"),
     ("binutils", "fixture programs with split debug files"),
     (

@@ -1,18 +1,14 @@
 //! The ways in which compilers and assembly lay out frames.
 
 use super::build;
-use super::scene::{LATE, Scene};
+use super::scene::{Scene, is_late};
 use super::truth::Truth;
 use crate::common::guard::kernel;
 
 /// Below `middle` in the fixtures of C.
 const INNER: &str = "inner;leaf";
 
-#[test]
-fn frames_of_every_kind_are_unwound() {
-    let Some(_kernel) = kernel("frames_of_every_kind_are_unwound") else {
-        return;
-    };
+fn every_kind() -> Scene {
     let frames = build::program("frames");
     let mut scene = Scene::default();
     for (name, chain) in [
@@ -30,7 +26,25 @@ fn frames_of_every_kind_are_unwound() {
     scene.case(&frames, "cold", &["cold;parts|parts.cold;rarely;leaf"]);
     let noreturn = "noreturn;ends_in_a_call;never_returns;leaf";
     scene.case(&frames, "noreturn", &[noreturn]);
-    scene.measure("2").check();
+    scene
+}
+
+#[test]
+fn frames_of_every_kind_are_unwound() {
+    let Some(_kernel) = kernel("frames_of_every_kind_are_unwound") else {
+        return;
+    };
+    every_kind().measure("2").check();
+}
+
+/// The chains that are expected here are not only ours.
+#[test]
+fn gdb_sees_the_same_chains() {
+    let Some(_kernel) = kernel("gdb_sees_the_same_chains") else {
+        return;
+    };
+    every_kind().check_by_gdb();
+    every_rule().check_by_gdb();
 }
 
 #[test]
@@ -64,11 +78,7 @@ fn a_chain_above_the_kernel_is_whole() {
     measured.check();
 }
 
-#[test]
-fn every_rule_of_a_table_is_followed() {
-    let Some(_kernel) = kernel("every_rule_of_a_table_is_followed") else {
-        return;
-    };
+fn every_rule() -> Scene {
     let rules = build::program("rules");
     let mut scene = Scene::default();
     for (name, function) in [
@@ -93,7 +103,15 @@ fn every_rule_of_a_table_is_followed() {
         let chain = format!("{function}_runs;{function}_caller;{function}");
         scene.case(&rules, name, &[&chain]);
     }
-    scene.measure("2").check();
+    scene
+}
+
+#[test]
+fn every_rule_of_a_table_is_followed() {
+    let Some(_kernel) = kernel("every_rule_of_a_table_is_followed") else {
+        return;
+    };
+    every_rule().measure("2").check();
 }
 
 /// Where the dynamic linker binds lazily, the frame is found by a register that must be kept for callers.
@@ -149,7 +167,7 @@ fn deep_stacks_are_whole_and_deeper_ones_say_so() {
     let measured = scene.measure("1.5");
     let deep = measured.of("recurse3000").into_iter();
     let deep: u64 = deep
-        .filter(|stack| stack.truncation() != Some(LATE))
+        .filter(|stack| !is_late(stack))
         .map(|stack| stack.count)
         .sum();
     assert_eq!(

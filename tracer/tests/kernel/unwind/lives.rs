@@ -118,6 +118,7 @@ fn short(prefix: &str) -> Truth {
 fn is_changing(stack: &Stack) -> bool {
     let within = ["bprm_execve_[k]", "do_exit_[k]", "exit_mmap_[k]"];
     within.iter().any(|function| stack.has(function))
+        || stack.truncation() == Some("memory given up")
 }
 
 #[test]
@@ -185,6 +186,10 @@ fn return_probes_do_not_end_stacks() {
     hist.wait().expect("our own child");
     assert!(goes_on, "tracer hist has ended");
     let mut measured = measured;
+    // The return address is the kernel's already, but the kernel has not noted yet what it was.
+    measured.set_aside("plain", 10.0, |stack| {
+        stack.truncation().is_some() && stack.has("handler_chain_[k]")
+    });
     measured.has("plain", 1.0, "in probes of functions", |stack| {
         stack.frames.iter().any(|frame| frame.contains("uprobe"))
     });

@@ -14,10 +14,15 @@ use crate::common::tracer::Flame;
 /// Not a divisor of anything that the machine does by itself.
 pub(super) const HZ: &str = "3989";
 
-/// Why a stack was cut short whose table had not been made yet.
-pub(super) const LATE: &str = "table not loaded yet";
 /// How long it may take at most, in milliseconds, until all tables are there.
 const MOST_LATE_MS: u64 = 50;
+
+/// Whether a stack was cut short because a table had not been made yet.
+pub(super) fn is_late(stack: &Stack) -> bool {
+    stack
+        .truncation()
+        .is_some_and(|reason| reason.ends_with("not loaded yet"))
+}
 
 struct Case {
     comm: String,
@@ -109,6 +114,20 @@ impl Scene {
         let flags = ["-e", "cpu-clock", "-F", HZ, "-d", seconds, "-p", &pids];
         let (stacks, ledger, _) = Flame::new().run(&flags).profile();
         self.measured(stacks, ledger)
+    }
+
+    /// What gdb sees of each must be in keeping with the chain of its name. The programs were started
+    /// in the order of what is expected.
+    #[track_caller]
+    pub(super) fn check_by_gdb(self) {
+        let mut faults = String::new();
+        for (child, case) in self.processes.iter().zip(&self.cases) {
+            let stack = oracle::gdb(child.id(), &case.comm);
+            if let Some(fault) = case.truth.fault(&stack) {
+                faults.push_str(&format!("{}: {fault}\n", case.comm));
+            }
+        }
+        assert!(faults.is_empty(), "\n{faults}");
     }
 
     /// What another measuring has found.
@@ -206,7 +225,6 @@ impl Measured {
     /// Those that were taken before a table was there say so. They must be few, and what they have must
     /// be right.
     fn set_late_ones_aside(&mut self) {
-        let is_late = |stack: &Stack| stack.truncation() == Some(LATE);
         let (late, kept): (Vec<Stack>, Vec<Stack>) = std::mem::take(&mut self.stacks)
             .into_iter()
             .partition(is_late);

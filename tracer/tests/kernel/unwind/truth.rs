@@ -5,7 +5,7 @@
 //! ```text
 //! a|b      one of these names          name*     one that begins so, *name one that ends so
 //! ?a       it may be missing           name{60}  60 times
-//! ...      any number of frames that are none of the names of the chains
+//! ...      any number of frames that are none of the names of the chains (`DSO+*` is no name)
 //! ```
 //!
 //! Every function of a fixture has one caller. So whichever of them is sampled, its stack is the
@@ -32,7 +32,7 @@ type Chain = Vec<Element>;
 #[derive(Clone, Debug)]
 pub(super) struct Truth {
     chains: Vec<Chain>,
-    /// All names.
+    /// All names, but not the offsets of what has none.
     names: Vec<String>,
     /// What must be seen of each chain's end, in percent.
     reached: f64,
@@ -54,7 +54,10 @@ impl Truth {
             Element::Any => &[],
         });
         Self {
-            names: names.cloned().collect(),
+            names: names
+                .filter(|name| !name.ends_with("+*"))
+                .cloned()
+                .collect(),
             chains,
             reached: 0.0,
         }
@@ -120,6 +123,15 @@ impl Truth {
         (0..=frames.len()).take_while(begins).last().unwrap_or(0)
     }
 
+    /// Where this stack leaves all chains.
+    pub(super) fn fault(&self, stack: &Stack) -> Option<String> {
+        let frames = user_frames(stack);
+        (self.judge(&frames) == Match::No).then(|| {
+            let (good, bad) = frames.split_at(self.follows(&frames));
+            format!("{} >>> {}", shown(good), shown(bad))
+        })
+    }
+
     /// What is wrong with these stacks; empty: nothing.
     pub(super) fn faults(&self, what: &str, stacks: &[Stack]) -> String {
         let mut wrong: BTreeMap<String, u64> = BTreeMap::new();
@@ -131,8 +143,7 @@ impl Truth {
                 Match::Whole => at_end += stack.count,
                 Match::Beginning => (),
                 Match::No => {
-                    let (good, bad) = frames.split_at(self.follows(&frames));
-                    let line = format!("{} >>> {}", shown(good), shown(bad));
+                    let line = self.fault(stack).unwrap_or_default();
                     *wrong.entry(line).or_default() += stack.count;
                 }
             }
