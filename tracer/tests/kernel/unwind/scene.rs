@@ -4,12 +4,16 @@ use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
 
 use super::oracle;
 use super::truth::{Truth, user_frames};
 use crate::common::folded::{self, Stack};
 use crate::common::ledger::Ledger;
-use crate::common::tracer::Flame;
+use crate::common::tracer::{Flame, signal};
 
 /// Not a divisor of anything that the machine does by itself.
 pub(super) const HZ: &str = "3989";
@@ -120,6 +124,12 @@ impl Scene {
     /// in the order of what is expected.
     #[track_caller]
     pub(super) fn check_by_gdb(self) {
+        // The last one has only just said that it begins.
+        thread::sleep(Duration::from_millis(100));
+        // So that they do not keep gdb from running.
+        for child in &self.processes {
+            signal(child, Signal::STOP);
+        }
         let mut faults = String::new();
         for (child, case) in self.processes.iter().zip(&self.cases) {
             let stack = oracle::gdb(child.id(), &case.comm);
@@ -229,7 +239,7 @@ impl Measured {
             .into_iter()
             .partition(is_late);
         self.stacks = kept;
-        let cpus = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+        let cpus = thread::available_parallelism().map_or(1, usize::from) as u64;
         let most = HZ.parse::<u64>().expect("a number") * cpus * MOST_LATE_MS / 1000;
         let all = folded::total(&late);
         eprintln!("{all} samples before tables were there");
