@@ -242,7 +242,6 @@ impl Measured {
         let cpus = thread::available_parallelism().map_or(1, usize::from) as u64;
         let most = HZ.parse::<u64>().expect("a number") * cpus * MOST_LATE_MS / 1000;
         let all = folded::total(&late);
-        eprintln!("{all} samples before tables were there");
         if all > most {
             let fault = format!("{all} samples before tables were there, {most} may be\n");
             self.faults.push_str(&fault);

@@ -12,7 +12,6 @@
 //! beginning of a chain, and a stack that is not is wrong.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use crate::common::folded::Stack;
 
@@ -151,19 +150,18 @@ impl Truth {
         let mut faults = String::new();
         let bad: u64 = wrong.values().sum();
         if bad > 0 {
-            let _ = writeln!(faults, "{what}: {bad} of {all} samples are wrong:");
+            faults.push_str(&format!("{what}: {bad} of {all} samples are wrong:\n"));
             for (line, count) in by_count(&wrong) {
-                let _ = writeln!(faults, "  {count:>5} {line}");
+                faults.push_str(&format!("  {count:>5} {line}\n"));
             }
         }
         let share = 100.0 * at_end as f64 / all.max(1) as f64;
         if all < 20 || share < self.reached {
-            let _ = writeln!(
-                faults,
+            faults.push_str(&format!(
                 "{what}: {all} samples, {share:.1} % of them at a chain's end, \
-                 {:.1} % expected: too little is tested",
+                 {:.1} % expected: too little is tested\n",
                 self.reached
-            );
+            ));
         }
         faults
     }
