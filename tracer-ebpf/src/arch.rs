@@ -133,6 +133,10 @@ pub fn leaf(ip: u64, sp: &mut u64, fp: &mut u64) -> bool {
     /// `mov %rsp, %rbp`, after the push.
     const MOV_RSP_RBP: u32 = 0xe5_8948;
     const ENDBR: u32 = 0xfa1e_0ff3;
+    /// What entries of linkage tables are made of: `jmp *…(%rip)`, `mov $…, %r11d`, `push $…`.
+    const JMP: u32 = 0x25ff;
+    const MOV_R11: u32 = 0xbb41;
+    const PUSH: u32 = 0x68;
     let mut code = 0u32;
     let mut before = 0u8;
     // SAFETY: the helper checks the addresses, and the destinations have these sizes.
@@ -151,7 +155,8 @@ pub fn leaf(ip: u64, sp: &mut u64, fp: &mut u64) -> bool {
             ip.wrapping_sub(1) as *const _,
         );
     }
-    if code & 0xff == PUSH_RBP || code & 0xff == RET || code == ENDBR {
+    let in_linkage = code & 0xffff == JMP || code & 0xffff == MOV_R11 || code & 0xff == PUSH;
+    if code & 0xff == PUSH_RBP || code & 0xff == RET || code == ENDBR || in_linkage {
         *sp = sp.wrapping_add(8);
         return true;
     }
@@ -164,6 +169,16 @@ pub fn leaf(ip: u64, sp: &mut u64, fp: &mut u64) -> bool {
         }
     }
     false
+}
+
+/// Whether the code at `ip` is what a signal handler returns to: `mov $15, %rax` or `%eax`, `syscall`.
+#[inline(always)]
+pub fn returns_from_signal(ip: u64) -> bool {
+    const LONG: u64 = 0x0f00_0000_0fc0_c748;
+    const SHORT: u64 = 0x05_0f00_0000_0fb8;
+    // SAFETY: the helper checks the address.
+    let code = unsafe { bpf_probe_read_user(ip as *const u64) }.unwrap_or(0);
+    code == LONG || code << 8 == SHORT << 8
 }
 
 /// From the frame at `fp`: the caller's frame pointer, the return address, the caller's stack pointer;

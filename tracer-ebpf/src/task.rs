@@ -48,6 +48,12 @@ static AREA_ADDRESS: Global<u32> = Global::new(0);
 static TASK_UTASK: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".rodata.task")]
+static UTASK_FROM: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".rodata.task")]
+static UTASK_SLOT: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".rodata.task")]
 static UTASK_RETURNS: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".rodata.task")]
@@ -156,6 +162,13 @@ impl Task {
             return 0;
         }
         Self(utask as *const u8).field(&UTASK_RETURNS)
+    }
+
+    /// Where the instruction is that a probe has executed in another place, and that place.
+    #[inline(always)]
+    pub fn stepped_instruction(self) -> (u64, u64) {
+        let utask = Self(self.field::<u64>(&TASK_UTASK) as *const u8);
+        (utask.field(&UTASK_FROM), utask.field(&UTASK_SLOT))
     }
 
     /// Of such a call: where its return address is, what that was, and the call outside of it.

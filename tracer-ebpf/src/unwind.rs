@@ -13,7 +13,7 @@ use tracer_common::{
     USER_NO_MEMORY, USER_NO_PROGRESS, USER_NO_ROOM, USER_NO_ROW, USER_NO_TABLE, USER_READ_FAULT,
     USER_TABLE_LATE, USER_TOO_DEEP, USER_UNSUPPORTED, mix,
     unwind::{
-        CODE_NONE, End, Frame, Machine, Rule, TABLE_NO_ROOM, TABLE_PAGE, TABLE_READY,
+        CODE_NONE, CODE_SIGNAL, End, Frame, Machine, Rule, TABLE_NO_ROOM, TABLE_PAGE, TABLE_READY,
         TABLE_REQUESTED, step,
     },
 };
@@ -40,6 +40,8 @@ const SHORTEST_COMPLETE: u32 = 3;
 const SHORTEST_WITHOUT_TABLE: u32 = 2;
 /// Of memory.
 const PAGE: u64 = 4096;
+/// Bytes that the kernel has for an instruction that it executes in another place (`UPROBE_XOL_SLOT_BYTES`).
+const SLOT: u64 = 128;
 /// Return probes that one step looks through for the one that it met.
 const RETURN_PROBES: u32 = 8;
 
@@ -281,6 +283,9 @@ extern "C" fn follow_table(_: u32, context: *mut c_void) -> i64 {
     if walk.trampoline != 0 && walk.ip == walk.trampoline {
         past_return_probe(walk);
     }
+    if walk.frames == 0 && walk.trampoline != 0 {
+        out_of_probe(walk);
+    }
     let code_at = walk.ip.wrapping_sub(walk.called);
     if !walk.mapping.holds(code_at) && !memory.find(code_at, &mut walk.mapping) {
         walk.end = USER_NO_MAPPING;
@@ -319,6 +324,10 @@ fn up(walk: &mut Walk, code_at: u64) -> u32 {
             let offset = (place % TABLE_PAGE) as u32;
             code = tables::code(mapping.page_base, page as u32, offset);
         }
+    }
+    // In no table, where a C library is written without.
+    if code == CODE_NONE && walk.called != 0 && arch::returns_from_signal(walk.ip) {
+        code = CODE_SIGNAL;
     }
     if code != CODE_NONE {
         let frame = Frame {
@@ -363,7 +372,8 @@ fn up(walk: &mut Walk, code_at: u64) -> u32 {
 /// To the caller along the frame pointer; 0, or how the walk ends.
 #[inline(always)]
 fn frame_pointer(walk: &mut Walk, least: u32) -> u32 {
-    if walk.frames == 1 && walk.is_32_bit == 0 && arch::leaf(walk.ip, &mut walk.sp, &mut walk.fp) {
+    let is_leaf = walk.frames == 1 || walk.called == 0;
+    if is_leaf && walk.is_32_bit == 0 && arch::leaf(walk.ip, &mut walk.sp, &mut walk.fp) {
         let Some(ip) = word(walk.sp.wrapping_sub(8)) else {
             return USER_READ_FAULT;
         };
@@ -385,6 +395,26 @@ fn frame_pointer(walk: &mut Walk, least: u32) -> u32 {
         }
         Err(USER_COMPLETE) if walk.frames < least => USER_NO_FRAME_POINTER,
         Err(end) => end,
+    }
+}
+
+/// A thread that a probe has led to code of the kernel's own is where it came from: at the instruction
+/// that it executes in another place, or behind the call that has returned.
+#[inline(always)]
+fn out_of_probe(walk: &mut Walk) {
+    let into = walk.ip.wrapping_sub(walk.trampoline);
+    if into >= PAGE {
+        return;
+    }
+    let (from, slot) = Task::current().stepped_instruction();
+    if walk.ip.wrapping_sub(slot) < SLOT {
+        walk.ip = from.wrapping_add(walk.ip.wrapping_sub(slot));
+    } else if walk.return_instance != 0 {
+        let (stack, address, next) = Task::of_return_instance(walk.return_instance);
+        walk.ip = address;
+        walk.sp = stack.wrapping_add(8);
+        walk.called = 1;
+        walk.return_instance = next;
     }
 }
 

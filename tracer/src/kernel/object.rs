@@ -62,9 +62,11 @@ const FACTS_OF_UNWINDING: [(&str, &str, &str); 15] = [
 ];
 /// Those that unwinding does without, if need be: how often mappings have changed, and what waits for
 /// return probes.
-const FACTS_OF_MORE: [(&str, &str, &str); 6] = [
+const FACTS_OF_MORE: [(&str, &str, &str); 8] = [
     ("MM_LOCK_SEQUENCE", "mm_struct", "mm_lock_seq"),
     ("TASK_UTASK", "task_struct", "utask"),
+    ("UTASK_FROM", "uprobe_task", "vaddr"),
+    ("UTASK_SLOT", "uprobe_task", "xol_vaddr"),
     ("UTASK_RETURNS", "uprobe_task", "return_instances"),
     ("RETURN_ADDRESS", "return_instance", "orig_ret_vaddr"),
     ("RETURN_STACK", "return_instance", "stack"),

@@ -76,13 +76,14 @@ impl Table {
         let image = elf::Image::read(data)?;
         let mut rows = rows::Rows::default();
         for kind in elf::Kind::ALL {
+            // The same section again. What is for debuggers may be of other functions.
+            if kind == elf::Kind::EhFrameHdr && !rows.blocks.is_empty() {
+                continue;
+            }
             let Some(source) = image.source(kind)? else {
                 continue;
             };
             entries::read(&source, &image.segments, &mut rows)?;
-            if !rows.blocks.is_empty() {
-                break;
-            }
         }
         if rows.blocks.is_empty() {
             return Err(NoTable::NoInformation);

@@ -30,12 +30,12 @@ pub(super) fn table(mut rows: Rows, entry: Option<Range<u64>>) -> Table {
     let mut end = 0;
     for (index, block) in blocks.iter().enumerate() {
         let mut start = block.start;
-        // The return address of a signal's handler is the first byte, and the call is looked for
-        // before it.
+        // The return address of a signal's handler, or of a coroutine's function, is the first byte,
+        // and the call is looked for before it.
         if rows
             .of(block)
             .next()
-            .is_some_and(|(_, code)| code == CODE_SIGNAL)
+            .is_some_and(|(_, code)| code == CODE_SIGNAL || code == CODE_STOP)
             && start > end
         {
             start -= 1;
