@@ -171,6 +171,19 @@ pub fn leaf(ip: u64, sp: &mut u64, fp: &mut u64) -> bool {
     false
 }
 
+/// Where the return address belongs for one who is so many bytes into what return probes make functions
+/// return to; 0: not known. From Linux 6.11 on that is `push %rax`, `push %rcx`, `push %r11`, a system
+/// call, and the opposite (`uretprobe_trampoline_entry`).
+#[inline(always)]
+pub fn return_slot_in_trampoline(into: u64, sp: u64) -> u64 {
+    match into {
+        0x0d => sp.wrapping_add(16),
+        0x0f => sp.wrapping_add(8),
+        0x10 => sp,
+        _ => 0,
+    }
+}
+
 /// Whether the code at `ip` is what a signal handler returns to: `mov $15, %rax` or `%eax`, `syscall`.
 #[inline(always)]
 pub fn returns_from_signal(ip: u64) -> bool {

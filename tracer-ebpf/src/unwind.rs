@@ -409,12 +409,24 @@ fn out_of_probe(walk: &mut Walk) {
     let (from, slot) = Task::current().stepped_instruction();
     if walk.ip.wrapping_sub(slot) < SLOT {
         walk.ip = from.wrapping_add(walk.ip.wrapping_sub(slot));
-    } else if walk.return_instance != 0 {
+        return;
+    }
+    let slot = arch::return_slot_in_trampoline(into, walk.sp);
+    if walk.return_instance != 0 {
         let (stack, address, next) = Task::of_return_instance(walk.return_instance);
+        if slot == 0 || stack == slot {
+            walk.ip = address;
+            walk.sp = stack.wrapping_add(8);
+            walk.called = 1;
+            walk.return_instance = next;
+            return;
+        }
+    }
+    // The kernel has been told of the return, and has put the address where it was.
+    if let Some(address) = word(slot) {
         walk.ip = address;
-        walk.sp = stack.wrapping_add(8);
+        walk.sp = slot.wrapping_add(8);
         walk.called = 1;
-        walk.return_instance = next;
     }
 }
 

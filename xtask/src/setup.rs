@@ -23,7 +23,6 @@ const PACKAGES: &[(&str, &str)] = &[
     ("g++", "bpf-linker links with LLVM's C++ libraries"),
     ("libc6-dev", "fixture programs"),
     ("gcc-multilib", "fixture programs of 32 bits"),
-    ("golang-go", "fixture programs"),
     ("lld", "links fixture programs"),
     ("mold", "links fixture programs"),
     ("musl-tools", "fixture programs with another C library"),

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     export::{self, LATENCY_FORMATS, LatencyFormat},
     kernel::{AttachMode, Shrink},
-    plan::{Failure, Hist, LatencyOutput},
+    plan::{Failure, Hist, LatencyOutput, Pictures},
     probe::{self, Manner, Returns},
     source::By,
     view::LatencyGroup,
@@ -128,6 +128,10 @@ pub(super) struct HistArgs {
 
     #[arg(long, hide = true)]
     debug_times: bool,
+
+    /// Write a picture of each screen to this directory once the duration is over
+    #[arg(long, value_name = "DIR", requires = "duration", hide = true)]
+    pictures: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -185,8 +189,15 @@ impl HistArgs {
             attach,
             shrink,
             debug_times,
+            pictures,
         } = self;
         check_times(interval.unwrap_or(Duration::from_secs(1)), history)?;
+        // They are taken while the measuring goes on, which ends with them.
+        let mut duration = duration;
+        let pictures = pictures.and_then(|directory| {
+            let after = duration.take()?;
+            Some(Pictures { directory, after })
+        });
         let (subject, children) = who.lower();
         let (group, by) = lower_by(&by)?;
         let format = match (json, csv) {
@@ -230,6 +241,7 @@ impl HistArgs {
             },
             shrink: shrink.unwrap_or_default(),
             debug_times,
+            pictures,
         })
     }
 }

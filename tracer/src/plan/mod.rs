@@ -154,6 +154,8 @@ pub struct Hist {
     pub shrink: Shrink,
     /// Whether to say when what happened.
     pub debug_times: bool,
+    /// Pictures of the interface instead of the interface.
+    pub pictures: Option<Pictures>,
 }
 
 /// `tracer list`.

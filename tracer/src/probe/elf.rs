@@ -149,6 +149,32 @@ impl Elf {
     }
 }
 
+/// The first of these functions that a file imports from another.
+pub(super) fn imports(file: File, names: &[&'static str]) -> Option<&'static str> {
+    check_header(&file).ok()?;
+    let cache = ReadCache::new(file);
+    let data = Bounded(&cache);
+    let (_, sections) = tables(data).ok()?;
+    let dynamic = |section: &&SectionHeader64<LE>| section.sh_type(LE) == elf::SHT_DYNSYM;
+    let section = sections.iter().find(dynamic)?;
+    let rows: &[elf::Sym64<LE>] = section.data_as_array(LE, data).ok()?;
+    let strings = sections.section(section.link(LE)).ok()?;
+    let strings = strings.data(LE, data).ok()?;
+    rows.iter().find_map(|row| {
+        // What is bound weakly is asked for, and may well not be called.
+        let imported = row.st_shndx.get(LE) == elf::SHN_UNDEF;
+        if !imported || row.st_info >> 4 != elf::STB_GLOBAL {
+            return None;
+        }
+        let name = strings.get(row.st_name.get(LE) as usize..)?;
+        let name = name.split(|byte| *byte == 0).next()?;
+        names
+            .iter()
+            .copied()
+            .find(|wanted| wanted.as_bytes() == name)
+    })
+}
+
 /// What can be said before anything is parsed.
 fn check_header(file: &File) -> Result<(), &'static str> {
     let mut head = [0; 20];

@@ -6,7 +6,10 @@ use std::{
     ops::Range,
     os::{
         fd::AsRawFd as _,
-        unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
+        unix::{
+            ffi::OsStrExt as _,
+            fs::{FileTypeExt as _, MetadataExt as _},
+        },
     },
     path::{Path, PathBuf},
 };
@@ -89,10 +92,7 @@ fn on_machine(typed: &str, place: &Place) -> Result<Vec<Candidate>, Error> {
             "'{typed}' does not say in which file; write uprobe:PATH-or-library:{typed}, or name a process with -p"
         ))),
         Place::Path(path) if path.is_file() => Ok(vec![Candidate::new(absolute(path))]),
-        Place::Path(path) => Err(Error::nothing(format!(
-            "'{typed}': there is no file {}",
-            path.display()
-        ))),
+        Place::Path(path) => Err(no_file(typed, path)),
         Place::Named(name) => named(typed, name, libraries_of_machine(name)),
         Place::Short(name) => {
             let mut libraries = libraries_of_machine(&format!("lib{name}"));
@@ -101,6 +101,37 @@ fn on_machine(typed: &str, place: &Place) -> Result<Vec<Candidate>, Error> {
             }
             named(typed, name, libraries)
         }
+    }
+}
+
+/// Why a path is not that of a file.
+fn no_file(typed: &str, path: &Path) -> Error {
+    match what_else(path) {
+        Some(what) => not_a_file(typed, path, what),
+        None => Error::nothing(format!("'{typed}': there is no file {}", path.display())),
+    }
+}
+
+fn not_a_file(typed: &str, path: &Path, what: &str) -> Error {
+    Error::nothing(format!(
+        "'{typed}': {} is {what}; a probe needs a program or a library",
+        path.display()
+    ))
+}
+
+/// What is at a path, where that is no file.
+fn what_else(path: &Path) -> Option<&'static str> {
+    let Ok(found) = fs::metadata(path) else {
+        let is_link = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+        return is_link.then_some("a link that leads nowhere");
+    };
+    let kind = found.file_type();
+    match () {
+        () if kind.is_dir() => Some("a directory"),
+        () if kind.is_fifo() => Some("a pipe (FIFO)"),
+        () if kind.is_socket() => Some("a socket"),
+        () if kind.is_char_device() || kind.is_block_device() => Some("a device"),
+        () => None,
     }
 }
 
@@ -221,6 +252,13 @@ fn in_processes(typed: &str, place: &Place, pids: &[u32]) -> Result<Vec<Candidat
             found => found,
         },
     };
+    if let (true, Place::Path(path)) = (found.is_empty(), place) {
+        let path = absolute(path);
+        let else_in = |pid: &u32| what_else(&under_root(*pid, &path));
+        if let Some(what) = pids.iter().find_map(else_in) {
+            return Err(not_a_file(typed, &path, what));
+        }
+    }
     if found.is_empty() {
         let wanted = match place {
             Place::Anywhere => "no file with code".to_owned(),
@@ -239,7 +277,7 @@ fn in_processes(typed: &str, place: &Place, pids: &[u32]) -> Result<Vec<Candidat
 }
 
 /// The files that a process maps code from: the path as it has it, and the file.
-fn mapped_by(pid: u32) -> std::io::Result<Vec<(PathBuf, Candidate)>> {
+pub(super) fn mapped_by(pid: u32) -> std::io::Result<Vec<(PathBuf, Candidate)>> {
     let mut files = Vec::new();
     let mut seen = HashSet::new();
     for mapping in proc::executable_mappings(pid)? {

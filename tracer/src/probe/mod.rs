@@ -1,6 +1,7 @@
 //! What can be probed: the grammar of probes, the functions that match one, and where in a function the
 //! probe goes.
 
+mod cancel;
 mod command;
 mod elf;
 mod error;
@@ -22,6 +23,7 @@ use std::{
     sync::Arc,
 };
 
+pub use cancel::{Cancelling, cancelling};
 pub use error::Error;
 pub use exits::Returns;
 pub use resolve::resolve;

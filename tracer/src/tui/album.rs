@@ -1,47 +1,17 @@
-//! Pictures of a walk through the screens: the interface without a terminal, with a script for hands.
+//! The pictures of the interface of stacks.
 
 use std::{io, time::Duration};
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use tokio::{
-    sync::mpsc,
-    time::{Instant, timeout_at},
-};
+use tokio::sync::mpsc;
 
 use super::{
-    App, Facts, Message, News, Port, Request,
+    App, Facts, News, Port,
     picture::picture,
+    sitting::{self, Model, Shot, shot, tall},
     theme::Theme,
     time::busiest,
-    turn::{heard, perform},
 };
 
-/// A picture: its name, its size, its colours, and the keys that lead to it from the beginning.
-struct Shot {
-    name: &'static str,
-    size: (u16, u16),
-    theme: Theme,
-    keys: &'static str,
-}
-
-const fn shot(name: &'static str, keys: &'static str) -> Shot {
-    Shot {
-        name,
-        size: (110, 32),
-        theme: Theme::Dark,
-        keys,
-    }
-}
-
-/// One for lists that are to be seen whole.
-const fn tall(name: &'static str, keys: &'static str) -> Shot {
-    Shot {
-        size: (110, 54),
-        ..shot(name, keys)
-    }
-}
-
-/// In keys: ⏎ is Enter, arrows are arrows, and ⧖ goes to the busiest stretch of time and selects it.
 const SHOTS: &[Shot] = &[
     tall("health", "5"),
     shot("functions", ""),
@@ -63,9 +33,6 @@ const SHOTS: &[Shot] = &[
     },
 ];
 
-/// A finer timeline than at the beginning: what is pictured has not been measured for long.
-const FINER: &str = ">";
-
 /// The columns of a stretch of time: two seconds.
 const BUSIEST: usize = 4;
 
@@ -76,126 +43,51 @@ pub fn take_pictures(
     after: Duration,
     port: &mut impl Port,
     news: mpsc::Receiver<News>,
-    mut keep: impl FnMut(&str, &str) -> io::Result<()>,
+    keep: impl FnMut(&str, &str) -> io::Result<()>,
 ) -> io::Result<App> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()?;
-    runtime.block_on(async {
-        let mut sitting = Sitting {
-            app: App::new(facts, (110, 32), Theme::Dark),
-            port,
-            news,
-        };
-        // Programs are observed while this screen is open.
-        let mut goes_on = sitting.press('5').await? && sitting.wait(after).await?;
-        for shot in SHOTS {
-            goes_on = goes_on && sitting.pose(shot).await?;
-            if goes_on {
-                keep(shot.name, &picture(&sitting.app))?;
-            }
-        }
-        Ok(sitting.app)
-    })
+    let app = App::new(facts, (110, 32), Theme::Dark);
+    // Programs are observed while this screen is open.
+    sitting::take(app, ("5", after), SHOTS, port, news, keep)
 }
 
-/// The interface while it is pictured. Its methods give `false` once all has ended.
-struct Sitting<'a, P> {
-    app: App,
-    port: &'a mut P,
-    news: mpsc::Receiver<News>,
-}
+impl Model for App {
+    /// A finer timeline than at the beginning: what is pictured has not been measured for long.
+    const FIRST: &'static str = ">";
 
-impl<P: Port> Sitting<'_, P> {
-    /// Lets time pass.
-    async fn wait(&mut self, after: Duration) -> io::Result<bool> {
-        let end = Instant::now() + after;
-        while self.app.ended.is_none()
-            && let Ok(told) = timeout_at(end, self.news.recv()).await
-        {
-            if !self.tell(heard::<App>(told))? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Comes to a picture, from the beginning.
-    async fn pose(&mut self, shot: &Shot) -> io::Result<bool> {
-        let asked = self.app.asked;
-        let ended = self.app.ended.take();
-        self.app = App::new(self.app.facts.clone(), shot.size, shot.theme);
-        self.app.ended = ended;
+    fn anew(&self, size: (u16, u16), theme: Theme) -> Self {
+        let mut app = Self::new(self.facts.clone(), size, theme);
+        app.ended.clone_from(&self.ended);
         // Answers to what was asked for another picture are told by their numbers.
-        self.app.asked = asked;
-        self.port.send(Request::Ask(Box::new(self.app.question())));
-        if !self.settle().await? {
-            return Ok(false);
-        }
-        for key in FINER.chars().chain(shot.keys.chars()) {
-            let goes_on = match key {
-                '⧖' => self.select_busiest().await?,
-                key => self.press(key).await?,
-            };
-            if !goes_on {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        app.asked = self.asked;
+        app
     }
 
-    /// Presses a key, and waits until what it asks for is there.
-    async fn press(&mut self, key: char) -> io::Result<bool> {
-        let code = match key {
-            '⏎' => KeyCode::Enter,
-            '←' => KeyCode::Left,
-            '→' => KeyCode::Right,
-            '↑' => KeyCode::Up,
-            '↓' => KeyCode::Down,
-            key => KeyCode::Char(key),
+    fn is_answered(&self) -> bool {
+        let shown = self.shown.as_ref();
+        shown.is_some_and(|shown| shown.answer.id == self.asked)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    fn picture(&self) -> String {
+        picture(self)
+    }
+
+    fn to_the_busiest(&self) -> String {
+        let Some((first, last)) = busiest(self, BUSIEST) else {
+            return String::new();
         };
-        let key = KeyEvent::new(code, KeyModifiers::NONE);
-        Ok(self.tell(Message::Key(key))? && self.settle().await?)
-    }
-
-    async fn select_busiest(&mut self) -> io::Result<bool> {
-        let Some((first, last)) = busiest(&self.app, BUSIEST) else {
-            return Ok(true);
-        };
-        let newest = usize::from(self.app.size.0).saturating_sub(1);
-        let to_last = std::iter::repeat_n('←', newest.saturating_sub(last));
-        let to_first = std::iter::repeat_n('←', last - first);
-        for key in to_last.chain(['v']).chain(to_first) {
-            if !self.press(key).await? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Waits for the answer to the last question.
-    async fn settle(&mut self) -> io::Result<bool> {
-        let is_answered = |app: &App| {
-            let shown = app.shown.as_ref();
-            shown.is_some_and(|shown| shown.answer.id == app.asked)
-        };
-        while !is_answered(&self.app) {
-            let told = self.news.recv().await;
-            if !self.tell(heard::<App>(told))? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    fn tell(&mut self, message: Message) -> io::Result<bool> {
-        perform(&mut self.app, message, self.port, None)
+        let newest = usize::from(self.size.0).saturating_sub(1);
+        let (to_last, to_first) = (newest.saturating_sub(last), last - first);
+        format!("{}v{}", "←".repeat(to_last), "←".repeat(to_first))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::Request, *};
     use crate::{
         profile::Profile,
         symbol::Symbols,

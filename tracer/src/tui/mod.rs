@@ -16,6 +16,7 @@ mod message;
 mod pace;
 mod picture;
 mod screen;
+mod sitting;
 mod terminal;
 mod text;
 mod theme;

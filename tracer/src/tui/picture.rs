@@ -9,7 +9,7 @@ mod palette;
 use std::fmt::Write as _;
 
 use ratatui::{
-    Terminal,
+    Frame, Terminal,
     backend::TestBackend,
     buffer::{Buffer, Cell},
     style::Modifier,
@@ -28,10 +28,18 @@ const FONTS: &str = "ui-monospace,'SF Mono',Menlo,Consolas,'DejaVu Sans Mono',mo
 
 /// The state as an SVG.
 pub fn picture(app: &App) -> String {
-    let (columns, rows) = app.size;
+    pictured(app.size, app.theme, |frame| draw(app, frame))
+}
+
+/// What is drawn, in a size and colours, as an SVG.
+pub(super) fn pictured(
+    (columns, rows): (u16, u16),
+    theme: Theme,
+    draw: impl FnOnce(&mut Frame<'_>),
+) -> String {
     let Ok(mut terminal) = Terminal::new(TestBackend::new(columns, rows));
-    let Ok(drawn) = terminal.draw(|frame| draw(app, frame));
-    svg(drawn.buffer, app.theme)
+    let Ok(drawn) = terminal.draw(draw);
+    svg(drawn.buffer, theme)
 }
 
 fn svg(buffer: &Buffer, theme: Theme) -> String {

@@ -4,12 +4,15 @@
 mod lines;
 mod words;
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 pub use lines::{LatencyLine, latency_lines, stars};
 pub use words::{call_count, nanoseconds, percentiles, rate, reached, span_account};
 
-use super::{clean_bytes, printable};
+use super::{calls::Selection, clean_bytes, printable};
 use crate::profile::{CallKey, FunctionId, Histogram, KeyId, Latencies, SpanLedger, Window};
 
 /// What calls are put together by.
@@ -23,8 +26,10 @@ pub enum LatencyGroup {
 }
 
 /// Which rows are wanted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LatencyQuery {
+    /// Which calls.
+    pub selection: Selection,
     /// What calls are put together by.
     pub group: LatencyGroup,
     /// Put together who called, too.
@@ -151,8 +156,8 @@ impl LatencyLabel {
     }
 }
 
-/// The rows of a window. A probe of which nothing was seen has a row too; of functions only those
-/// that something happened to.
+/// The rows of a window. A probe of which nothing was seen has a row too, unless it is not asked for;
+/// of functions only those that something happened to.
 pub fn latency_rows(latencies: &Latencies, window: Window, query: &LatencyQuery) -> LatencyRows {
     let group = |function: FunctionId| -> Group {
         let own = (query.group == LatencyGroup::Function).then_some(function);
@@ -160,7 +165,11 @@ pub fn latency_rows(latencies: &Latencies, window: Window, query: &LatencyQuery)
     };
     let mut total = Histogram::default();
     let mut merged: BTreeMap<LatencyPlace, Histogram> = BTreeMap::new();
+    let mut accepts = query.selection.on(latencies);
     latencies.each(window, |function, key, histogram| {
+        if !accepts.call(function, key) {
+            return;
+        }
         let told_apart = !query.all_keys
             && latencies
                 .key_of(key)
@@ -174,13 +183,23 @@ pub fn latency_rows(latencies: &Latencies, window: Window, query: &LatencyQuery)
         merged.entry(place).or_default().merge(histogram);
         total.merge(histogram);
     });
+    let functions = accepts.functions();
     let mut ledgers: BTreeMap<Group, SpanLedger> = BTreeMap::new();
     let mut ledger = SpanLedger::default();
     latencies.each_ledger(window, |function, own| {
+        if !functions.contains(&function) {
+            return;
+        }
         ledgers.entry(group(function)).or_default().add(own);
         ledger.add(own);
     });
-    add_empty(latencies, query.group, &ledgers, &mut merged);
+    let probes: BTreeSet<usize> = if query.selection.is_everything() {
+        (0..latencies.probes().len()).collect()
+    } else {
+        let functions = functions.iter();
+        functions.map(|id| probe_of(latencies, *id)).collect()
+    };
+    add_empty(latencies, query.group, &probes, &ledgers, &mut merged);
     let (start_ns, end_ns) = extent(latencies, window);
     let seconds = end_ns.saturating_sub(start_ns) as f64 / 1e9;
     let row = |(place, histogram): (LatencyPlace, Histogram)| LatencyRow {
@@ -201,10 +220,11 @@ pub fn latency_rows(latencies: &Latencies, window: Window, query: &LatencyQuery)
     }
 }
 
-/// Adds rows for what has an account and no calls, and for probes that have neither.
+/// Adds rows for what has an account and no calls, and for those of these probes that have neither.
 fn add_empty(
     latencies: &Latencies,
     by: LatencyGroup,
+    probes: &BTreeSet<usize>,
     ledgers: &BTreeMap<Group, SpanLedger>,
     merged: &mut BTreeMap<LatencyPlace, Histogram>,
 ) {
@@ -219,9 +239,8 @@ fn add_empty(
             .chain(empty.iter().copied())
             .any(|(of, _)| of == probe)
     };
-    let unseen: Vec<usize> = (0..latencies.probes().len())
-        .filter(|probe| !seen(*probe))
-        .collect();
+    let probes = probes.iter().copied();
+    let unseen: Vec<usize> = probes.filter(|probe| !seen(*probe)).collect();
     for probe in unseen {
         let only = match by {
             LatencyGroup::Probe => None,

@@ -379,3 +379,25 @@ fn what_ran_before_is_not_counted_and_what_runs_after_is_open() {
     // The shell was waiting already.
     assert_eq!((told.fired, told.count, told.open), (0, 0, 0), "{told:?}");
 }
+
+#[test]
+fn a_program_that_cancels_threads_is_warned_of_once() {
+    let Some(_kernel) = kernel("a_program_that_cancels_threads_is_warned_of_once") else {
+        return;
+    };
+    let program = fixture::program("cancels");
+    for (options, times) in [(&[][..], 1), (&["--returns", "instruction"], 0)] {
+        let output = tracer()
+            .args(["hist", "work", "--json"])
+            .args(options)
+            .arg("--")
+            .arg(&program)
+            .output()
+            .expect("tracer can be run");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        let warning = "cancels imports pthread_cancel: a thread cancelled inside a probed function \
+                       may skip clean-up; --returns instruction avoids that";
+        assert_eq!(said.matches(warning).count(), times, "{said}");
+    }
+}

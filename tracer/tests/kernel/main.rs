@@ -11,6 +11,7 @@ mod doctor;
 mod ending;
 mod errors;
 mod interface;
+mod latency_interface;
 mod lives;
 mod pictures;
 mod placement;

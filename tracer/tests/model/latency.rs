@@ -221,7 +221,7 @@ fn every_format_agrees_with_its_goldens_and_adds_up() {
         ] {
             let query = LatencyQuery {
                 group,
-                all_keys: false,
+                ..LatencyQuery::default()
             };
             check(name, by, &latencies, &query, &mut failures);
         }
@@ -351,8 +351,8 @@ fn check_csv(text: &str, calls: u64) {
 #[test]
 fn all_keys_together_are_one_row() {
     let query = LatencyQuery {
-        group: LatencyGroup::Probe,
         all_keys: true,
+        ..LatencyQuery::default()
     };
     let latencies = hostile();
     let rows = view::latency_rows(&latencies, Window::ALL, &query);
@@ -374,4 +374,36 @@ fn a_row_knows_what_belongs_to_it() {
         });
         assert_eq!(count, row.histogram.count(), "{}", row.label.line());
     }
+}
+
+#[test]
+fn a_selection_leaves_out_calls_and_the_accounts_of_others() {
+    use tracer::view::{Filter, Pattern, calls::Selection};
+    let latencies = many();
+    let all = view::latency_rows(&latencies, Window::ALL, &LatencyQuery::default());
+    let rows = |exclude| {
+        let pattern = Pattern::parse("1").unwrap();
+        let query = LatencyQuery {
+            selection: Selection {
+                only: None,
+                filters: vec![Filter { pattern, exclude }],
+            },
+            group: LatencyGroup::Function,
+            ..LatencyQuery::default()
+        };
+        view::latency_rows(&latencies, Window::ALL, &query)
+    };
+    let (with, without) = (rows(false), rows(true));
+    for (rows, has) in [(&with, true), (&without, false)] {
+        assert!(rows.total.count() > 0);
+        assert!(rows.ledger.balances());
+        assert_eq!(rows.total.count(), rows.ledger.recorded);
+        let names = rows
+            .rows
+            .iter()
+            .filter_map(|row| row.label.function.as_ref());
+        assert!(names.into_iter().all(|name| name.contains('1') == has));
+    }
+    let together = with.total.count() + without.total.count();
+    assert_eq!(together, all.total.count());
 }

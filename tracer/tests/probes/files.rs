@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tracer::{plan::Status, probe::Scope};
+use tracer::{
+    plan::Status,
+    probe::{self, Scope},
+};
 
 use super::fixture::{Workshop, resolve};
 
@@ -161,4 +164,56 @@ fn nothing_and_wrong_usage() {
     }
     assert!(resolve(&["c:malloc"], &Scope::Machine).is_ok());
     assert!(resolve(&["uprobe:libc.so.6:malloc"], &Scope::Machine).is_ok());
+}
+
+#[test]
+fn what_is_no_file_is_called_what_it_is() {
+    let shop = Workshop::new();
+    let made = Command::new("mkfifo").arg(shop.path("pipe")).status();
+    assert!(made.unwrap().success());
+    std::os::unix::fs::symlink("nowhere", shop.path("link")).unwrap();
+    let directory = shop.path("directory");
+    fs::create_dir(&directory).unwrap();
+    let pipe = shop.path("pipe");
+    for (path, expected) in [
+        (pipe.as_path(), "is a pipe (FIFO);"),
+        (&directory, "is a directory;"),
+        (&shop.path("link"), "is a link that leads nowhere;"),
+        (Path::new("/dev/null"), "is a device;"),
+        (&shop.path("none"), "there is no file"),
+    ] {
+        let probe = format!("uprobe:{}:f", path.display());
+        for scope in [Scope::Machine, Scope::Command("/bin/true".into())] {
+            let error = resolve(&[&probe], &scope).unwrap_err();
+            assert_eq!(error.status(), Status::Nothing);
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+        let own = Scope::Processes(vec![std::process::id()]);
+        let error = resolve(&[&probe], &own).unwrap_err().to_string();
+        let expected = expected.replace("there is", "what is measured maps");
+        assert!(error.contains(&expected), "{error}");
+    }
+}
+
+#[test]
+fn programs_that_cancel_threads_are_known() {
+    let shop = Workshop::new();
+    let (name, source) = (
+        "cancel.c",
+        "#include <pthread.h>\n\
+         #include <unistd.h>\n\
+         int main(int argc, char **argv) {\n\
+         if (argc > 5) pthread_cancel(pthread_self());\n\
+         if (write(1, argv[0], 1)) pause(); return 0; }\n",
+    );
+    let program = shop.compile("cancel", (name, source), &["-O1", "-pthread"]);
+    let found = probe::cancelling(&Scope::Command(program));
+    let found = found.map(|found| format!("{} {}", found.who, found.import));
+    assert_eq!(found.as_deref(), Some("cancel pthread_cancel"));
+    let plain = linked(&shop);
+    assert_eq!(probe::cancelling(&Scope::Command(plain.clone())), None);
+    let running = Running::start(&plain);
+    let of_process = Scope::Processes(vec![running.pid()]);
+    assert_eq!(probe::cancelling(&of_process), None);
+    assert_eq!(probe::cancelling(&Scope::Machine), None);
 }

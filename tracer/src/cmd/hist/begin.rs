@@ -20,7 +20,7 @@ use crate::{
     },
     kernel::{self, AttachMode, ProbeCosts, SessionOptions, Target},
     plan::{self, Failure, Status, Subject},
-    probe::{self, MOST_WITHOUT_YES, Resolved, Scope, Site, Skipped},
+    probe::{self, Cancelling, Class, MOST_WITHOUT_YES, Resolved, Scope, Site, Skipped},
     profile::{Function, Latencies},
     source::{self, FunctionOptions},
     view,
@@ -64,6 +64,7 @@ pub(super) fn begin(plan: &plan::Hist, stage: Stage) -> Result<Begun, Failure> {
     let source = source::Function::open(&options, &session(plan, &found))?;
     let FunctionOptions { sites, .. } = options;
     report(&sites, &skipped, source.refused())?;
+    warn_of_cancelling(&scope, &sites);
     let probes: Vec<String> = plan
         .probes
         .iter()
@@ -228,6 +229,19 @@ fn report(sites: &[Site], skipped: &[Skipped], refused: &[(usize, String)]) -> R
     Ok(())
 }
 
+/// A thread that is cancelled unwinds its stack by return addresses, and stops at a return probe.
+fn warn_of_cancelling(scope: &Scope, sites: &[Site]) {
+    if sites.iter().all(|site| !site.exits.is_empty()) {
+        return;
+    }
+    if let Some(Cancelling { who, import }) = probe::cancelling(scope) {
+        say(&format!(
+            "tracer: {} imports {import}: a thread cancelled inside a probed function may skip clean-up; --returns instruction avoids that",
+            view::printable(&who)
+        ));
+    }
+}
+
 /// How many functions, in how many files, at what places, and what is left out.
 pub(in crate::cmd) fn probing(sites: &[Site], skipped: &[Skipped], refused: usize) -> String {
     let files: HashSet<&Path> = sites.iter().map(|site| &*site.file).collect();
@@ -244,6 +258,11 @@ pub(in crate::cmd) fn probing(sites: &[Site], skipped: &[Skipped], refused: usiz
     match moved.count() {
         0 => {}
         moved => line += &format!(", {moved} of them moved to a cheaper instruction"),
+    }
+    let is_stepped = |site: &&Site| site.class == Class::Stepped || !site.exits.is_empty();
+    match sites.iter().filter(is_stepped).count() {
+        0 => {}
+        stepped => line += &format!(", {stepped} still expensive (single-stepped)"),
     }
     if !skipped.is_empty() {
         let names = skipped

@@ -2,23 +2,30 @@
 //! the interface asks, and brings the answer up to date.
 
 use std::{
+    fs::File,
+    io,
+    path::Path,
     process::ExitCode,
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::{begin::begin, print, running::Running};
 use crate::{
     cmd::{begin::nanoseconds, ending::Interrupted, launch, top},
+    export::{self, LatencyExport},
     plan::{Failure, Hist, Status},
     proc,
     source::By,
     tui::{
         self,
-        latency::{self, Facts, News, Request},
+        latency::{App, Export, Facts, News, Request},
     },
-    view::calls::{self, Question},
+    view::{
+        LatencyGroup, LatencyQuery,
+        calls::{self, Question},
+    },
 };
 
 /// What the measuring thread is asked.
@@ -40,7 +47,10 @@ const MOST_BUCKETS: usize = 2 << 20;
 const KEEPING: Duration = Duration::from_secs(5);
 
 /// Measures for the interface until that has ended, and prints what was measured.
-pub(super) fn run(plan: &Hist) -> Result<ExitCode, Failure> {
+pub(super) fn run(
+    plan: &Hist,
+    interface: impl FnOnce(Facts, &mut Port, tokio::sync::mpsc::Receiver<News>) -> io::Result<App>,
+) -> Result<ExitCode, Failure> {
     let begun = begin(plan, launch::Stage::Taken)?;
     let running = Running::start(begun, plan)?;
     let facts = facts(plan, &running);
@@ -48,6 +58,7 @@ pub(super) fn run(plan: &Hist) -> Result<ExitCode, Failure> {
     let (news, told) = tokio::sync::mpsc::channel(NEWS);
     let live = Live {
         history_ns: nanoseconds(plan.history),
+        group: plan.group,
         running,
         asked,
         news,
@@ -63,12 +74,12 @@ pub(super) fn run(plan: &Hist) -> Result<ExitCode, Failure> {
         .spawn(move || live.run())
         .map_err(|error| failed(format!("cannot start a thread: {error}")))?;
     let mut port = Port(errands);
-    let app = latency::run(facts, top::theme(plan.palette), &mut port, told);
+    let app = interface(facts, &mut port, told);
     port.put(Errand::End);
     let (running, ended) = thread
         .join()
         .map_err(|_| failed("the measuring has failed".to_owned()))?;
-    let app = app.map_err(|error| failed(format!("cannot use the terminal: {error}")));
+    let app = app.map_err(|error| failed(error.to_string()));
     let interrupted = Interrupted::install()?;
     // What was found until something failed is shown all the same.
     let printed = print::final_text(plan, &running);
@@ -103,7 +114,7 @@ fn facts(plan: &Hist, running: &Running) -> Facts {
 }
 
 /// The way to the measuring thread. People do not press keys faster than it takes errands in.
-struct Port(Sender<Errand>);
+pub(super) struct Port(Sender<Errand>);
 
 impl Port {
     fn put(&self, errand: Errand) {
@@ -124,6 +135,8 @@ struct Live {
     asked: Receiver<Errand>,
     news: tokio::sync::mpsc::Sender<News>,
     history_ns: u64,
+    /// What calls are put together by, in files.
+    group: LatencyGroup,
     question: Option<Question>,
     /// When the last answer was given, and how long it took.
     answered: Option<Instant>,
@@ -170,6 +183,10 @@ impl Live {
                     self.question = Some(*question);
                     asked = true;
                 }
+                Ok(Errand::Request(Request::Export(export))) => {
+                    let written = self.export(*export);
+                    self.tell(News::Written(written));
+                }
                 Ok(Errand::End) | Err(RecvTimeoutError::Disconnected) => return Ok(false),
                 Err(RecvTimeoutError::Timeout) => break,
             }
@@ -205,7 +222,45 @@ impl Live {
         let answer = calls::answer(self.running.latencies(), self.running.costs(), question);
         let now = Instant::now();
         (self.answered, self.took, self.dirty) = (Some(now), now - begun, false);
-        self.tell(News::Answer(Box::new(answer)));
+        let stamp = top::stamp(SystemTime::now());
+        self.tell(News::Answer(Box::new(answer), stamp));
+    }
+
+    /// Writes what is shown to a new file: where it is, or why not.
+    fn export(&self, what: Export) -> Result<String, String> {
+        let Export {
+            path,
+            span,
+            selection,
+            words,
+            by_function,
+        } = what;
+        let format = export::latency_format_of(Path::new(&path));
+        let format = format.map_err(|error| error.to_string())?;
+        let latencies = self.running.latencies();
+        let title = [self.running.title().to_owned()];
+        let title: Vec<String> = title.into_iter().chain(words).collect();
+        let query = LatencyQuery {
+            selection,
+            group: if by_function {
+                LatencyGroup::Function
+            } else {
+                self.group
+            },
+            ..LatencyQuery::default()
+        };
+        let export = LatencyExport {
+            latencies,
+            window: calls::window(latencies, span),
+            query: &query,
+            title: &title.join(", "),
+            first: true,
+        };
+        File::create_new(&path)
+            .and_then(|mut file| (format.write)(&export, &mut file))
+            .map_err(|error| format!("cannot write {path}: {error}"))?;
+        log::info!("wrote {path}");
+        Ok(path)
     }
 
     /// Answers that take long come less often.

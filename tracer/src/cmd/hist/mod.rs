@@ -8,14 +8,17 @@ mod running;
 mod sinks;
 
 use std::{
-    io::{IsTerminal as _, stdin, stdout},
+    io::{self, IsTerminal as _, stdin, stdout},
     process::ExitCode,
 };
 
 pub(super) use begin::{probing, scope as found_in};
 
-use super::top::log;
-use crate::plan::{Failure, Hist, Status, Subject};
+use super::top::{self, log};
+use crate::{
+    plan::{Failure, Hist, Pictures, Status, Subject},
+    tui::latency,
+};
 
 /// Does what the plan says.
 pub(super) fn run(plan: &Hist) -> Result<ExitCode, Failure> {
@@ -24,10 +27,16 @@ pub(super) fn run(plan: &Hist) -> Result<ExitCode, Failure> {
     }
     let is_asked = plan.outputs.is_empty() && plan.rounds.is_none();
     let has_terminal = stdout().is_terminal() && stdin().is_terminal();
-    let result = if is_asked && has_terminal {
-        live::run(plan)
-    } else {
-        print::run(plan)
+    let result = match &plan.pictures {
+        Some(Pictures { directory, after }) => live::run(plan, |facts, port, news| {
+            let keep = top::keep_pictures(directory);
+            latency::take_pictures(facts, *after, port, news, keep)
+        }),
+        None if is_asked && has_terminal => live::run(plan, |facts, port, news| {
+            latency::run(facts, top::theme(plan.palette), port, news)
+                .map_err(|error| io::Error::other(format!("cannot use the terminal: {error}")))
+        }),
+        None => print::run(plan),
     };
     match result {
         // Statuses below 125 are the command's.

@@ -132,7 +132,7 @@ impl<'a> Printer<'a> {
             plan,
             query: LatencyQuery {
                 group: plan.group,
-                all_keys: false,
+                ..LatencyQuery::default()
             },
             interval_ns: nanoseconds(plan.interval.unwrap_or(INTERVAL)),
             slack_ns: nanoseconds(running.tick()) / 2,

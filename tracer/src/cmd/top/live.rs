@@ -347,7 +347,7 @@ impl Live {
 }
 
 /// A time for names of files, in UTC.
-fn stamp(time: SystemTime) -> String {
+pub(in crate::cmd) fn stamp(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time)
         .to_string()
         .replace([':', '-'], "")

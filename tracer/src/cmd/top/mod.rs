@@ -6,6 +6,9 @@ pub(super) mod log;
 mod pictures;
 mod print;
 
+pub(super) use live::stamp;
+pub(super) use pictures::keep as keep_pictures;
+
 use std::{
     env,
     io::{self, IsTerminal as _, stdin, stdout},

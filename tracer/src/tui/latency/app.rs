@@ -104,6 +104,8 @@ pub enum PromptKind {
     Filter,
     /// What to leave out.
     Exclude,
+    /// Where to write; what is shown is held meanwhile, and this was shown before.
+    Export(Span),
 }
 
 /// All of it.
@@ -145,6 +147,8 @@ pub struct App {
     pub asked: u64,
     /// What was answered last.
     pub shown: Option<Answer>,
+    /// The time of that, for names of files.
+    pub stamp: String,
     /// A line for the user, until the next key.
     pub notice: Option<String>,
     /// Why the measuring has ended.
@@ -189,6 +193,7 @@ impl App {
             mode: Mode::Normal,
             asked: 0,
             shown: None,
+            stamp: String::new(),
             notice: None,
             ended: None,
             failed: None,

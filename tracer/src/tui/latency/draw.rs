@@ -275,6 +275,7 @@ fn last_line(app: &App, area: Rect, buffer: &mut Buffer) -> Option<(u16, u16)> {
                 PromptKind::Search => " search: ",
                 PromptKind::Filter => " keep only: ",
                 PromptKind::Exclude => " leave out: ",
+                PromptKind::Export(_) => " write to: ",
             };
             let error = prompt.error.as_deref();
             return Some(hint::typing(

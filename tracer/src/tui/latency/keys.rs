@@ -78,6 +78,8 @@ pub(super) enum Action {
     Longer,
     /// Other colours.
     Theme,
+    /// Write what is shown to a file.
+    Export,
 }
 
 /// What a key does on a screen.
@@ -217,6 +219,13 @@ pub(super) static KEYS: &[Binding] = &[
         Action::PreviousMatch,
         "",
         "previous match",
+    ),
+    on(
+        ALL,
+        &[Char('e')],
+        Action::Export,
+        "export",
+        "write what is shown to a file, its format by its name",
     ),
     on(
         ALL,

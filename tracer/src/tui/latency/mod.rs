@@ -3,6 +3,7 @@
 //! Owns its state, keys and screens; the loop, the terminal and the colours are those of all
 //! interfaces.
 
+mod album;
 mod app;
 mod draw;
 mod heat;
@@ -17,9 +18,10 @@ use std::io;
 
 use tokio::sync::mpsc;
 
+pub use album::take_pictures;
 pub use app::{App, Facts, Mode, Place, PromptKind, Screen};
 pub use draw::draw;
-pub use message::{Effect, Message, News, Request};
+pub use message::{Effect, Export, Message, News, Request};
 pub use update::update;
 
 use super::{Port, Theme, turn};

@@ -86,8 +86,13 @@ fn last_of_help(app: &App) -> usize {
 fn on_news(app: &mut App, news: News) -> Vec<Effect> {
     match news {
         // An answer to an older question would show what is no longer asked for.
-        News::Answer(answer) if answer.id != app.asked => {}
-        News::Answer(answer) => take(app, *answer),
+        News::Answer(answer, _) if answer.id != app.asked => {}
+        News::Answer(answer, stamp) => {
+            app.stamp = stamp;
+            take(app, *answer);
+        }
+        News::Written(Ok(path)) => app.notice = Some(format!("wrote {path}")),
+        News::Written(Err(why)) => app.notice = Some(why),
         News::Ended(why) => app.ended = Some(why),
         News::Failed(why) => {
             app.failed = Some(why);

@@ -24,7 +24,7 @@ impl Selection {
         only.is_none() && filters.is_empty()
     }
 
-    pub(super) fn on<'a>(&'a self, latencies: &'a Latencies) -> Accepts<'a> {
+    pub(in crate::view) fn on<'a>(&'a self, latencies: &'a Latencies) -> Accepts<'a> {
         Accepts {
             selection: self,
             names: Names::new(latencies),
@@ -59,7 +59,7 @@ impl Accepts<'_> {
     }
 
     /// The functions of which there can be calls that are asked for.
-    pub(super) fn functions(&self) -> BTreeSet<FunctionId> {
+    pub(in crate::view) fn functions(&self) -> BTreeSet<FunctionId> {
         let Selection { only, filters } = self.selection;
         let called = self.known.iter().filter(|(_, accepted)| **accepted);
         let mut functions: BTreeSet<FunctionId> =

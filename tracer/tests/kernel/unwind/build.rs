@@ -73,18 +73,6 @@ pub(super) fn rust(name: &'static str) -> PathBuf {
     })
 }
 
-/// With a cache of its own: there need not be a home.
-pub(super) fn golang(name: &'static str) -> PathBuf {
-    build(name, |output| {
-        let mut command = Command::new("go");
-        command.args(["build", "-o"]).arg(output);
-        command.arg(sources().join(name).with_extension("go"));
-        command.env("GO111MODULE", "off");
-        command.env("GOCACHE", output.with_extension("cache"));
-        command
-    })
-}
-
 /// The functions of a program by their addresses.
 pub(super) struct Names {
     /// Start, end and name, in order.

@@ -36,19 +36,6 @@ fn every_kind_of_root_is_reached() {
     scene.measure("1.5").check();
 }
 
-/// Nobody has called a coroutine's first function: what it would return to is the beginning of another.
-#[test]
-fn coroutines_are_whole() {
-    let Some(_kernel) = kernel("coroutines_are_whole") else {
-        return;
-    };
-    let mut scene = Scene::default();
-    scene.start(&build::program("roots"), &["context"]);
-    let chain = format!("__start_context|libc.so.6+*;context_runs;{OUTER}");
-    scene.expect("context", Truth::new(&[&chain]).reached(20.0));
-    scene.measure("0.5").check();
-}
-
 #[test]
 fn the_loader_is_the_root_of_constructors() {
     let Some(_kernel) = kernel("the_loader_is_the_root_of_constructors") else {
@@ -160,24 +147,4 @@ fn the_unwinder_of_exceptions_is_unwound() {
     });
     eprintln!("{transfers} samples of transfers to where an exception is caught");
     measured.check();
-}
-
-#[test]
-fn goroutines_are_whole() {
-    let Some(_kernel) = kernel("goroutines_are_whole") else {
-        return;
-    };
-    let go = build::golang("golang");
-    let mut scene = Scene::default();
-    scene.start(&go, &[] as &[&str]);
-    let truth = Truth::new(&[
-        "runtime.goexit;runtime.main;main.main;main.outer;main.inner;main.leaf",
-        "runtime.goexit;main.worker;main.workerInner;main.leaf",
-        // Of the runtime itself there are many functions: copying, clearing, letting others run.
-        "runtime.goexit;?runtime.main;?main.main;?main.outer;?main.inner;?main.leaf;...",
-        "runtime.goexit;main.worker;?main.workerInner;?main.leaf;...",
-        "runtime.mstart|runtime.mcall|runtime.systemstack|_rt0_amd64_linux;...",
-    ]);
-    scene.expect("unwind-golang", truth.reached(20.0));
-    scene.measure("1").check();
 }

@@ -21,6 +21,13 @@ pub(super) const HZ: &str = "3989";
 /// How long it may take at most, in milliseconds, until all tables are there.
 const MOST_LATE_MS: u64 = 50;
 
+/// Whether a stack was cut short for a reason with these words.
+pub(super) fn says(stack: &Stack, words: &str) -> bool {
+    stack
+        .truncation()
+        .is_some_and(|reason| reason.contains(words))
+}
+
 /// Whether a stack was cut short because a table had not been made yet.
 pub(super) fn is_late(stack: &Stack) -> bool {
     stack

@@ -120,6 +120,70 @@ fn what_is_typed_marks_and_keeps() {
 }
 
 #[test]
+fn what_is_shown_is_written_to_a_file() {
+    let name = "tracer-20250102T030405Z.txt";
+    let written = |make: fn((u16, u16)) -> Driver, keys: &str| {
+        let mut driver = make((80, 24));
+        driver.press(keys);
+        let effects = driver.effects.join("; ");
+        format!("{} | {effects}", words(&driver.app))
+    };
+    assert_eq!(
+        written(busy, "e"),
+        format!("Histogram · 1010–1070 · typing '{name}' | ")
+    );
+    assert_eq!(
+        written(busy, "e Enter"),
+        format!("Histogram · last 60 | export {name} 1010–1070, 0 filters []")
+    );
+    assert_eq!(written(busy, "e Esc"), "Histogram · last 60 | ");
+    assert_eq!(
+        written(busy, "Space e Enter"),
+        format!(
+            "Histogram · 1010–1070 · paused from last 60 | export {name} 1010–1070, 0 filters []"
+        )
+    );
+    assert_eq!(
+        written(
+            many,
+            "f \"module_3\" Enter x \"_[0-9]$/\" C-u \"9\" Enter e C-u \"a.csv\" Enter"
+        ),
+        "Functions · last 60 · module_3 · not 9 · 2 steps \
+         | export a.csv 960–1020 by function, 2 filters [module_3, not 9]"
+    );
+    assert_eq!(
+        written(many, "Down Enter e C-u \"a.json\" Enter"),
+        "Histogram · last 60 · only app::module_6::function_48 · 1 steps \
+         | export a.json 960–1020 by function of one row, 0 filters [only app::module_6::function_48]"
+    );
+    assert_eq!(
+        written(busy, "e C-u \"a.svg\" Enter"),
+        "Histogram · 1010–1070 · typing 'a.svg' (the name of the file \"a.svg\" does not end like \
+         that of any format; known are: .txt .json .csv) | "
+    );
+    // What comes while the name is typed is not in it.
+    let mut driver = busy((80, 24));
+    driver.press("e");
+    (280..300).for_each(|index| driver.take(slice(index)));
+    driver.press("Enter");
+    assert_eq!(
+        driver.effects,
+        [format!("export {name} 1010–1070, 0 filters []")]
+    );
+    for (told, expected) in [
+        (Ok("a.csv".to_owned()), "wrote a.csv"),
+        (
+            Err("cannot write a.csv: no room".to_owned()),
+            "cannot write a.csv: no room",
+        ),
+    ] {
+        driver.send(Message::News(News::Written(told)));
+        let last = driver.picture().row(23);
+        assert_eq!(last.trim(), expected);
+    }
+}
+
+#[test]
 fn the_selected_row_stays_selected_wherever_it_goes() {
     let mut driver = many((80, 24));
     driver.press("Down Down Down");

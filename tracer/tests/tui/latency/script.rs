@@ -7,15 +7,20 @@ use tracer::{
     },
     tui::{
         Theme,
-        latency::{self, App, Effect, Facts, Message, News, Request},
+        latency::{self, App, Effect, Export, Facts, Message, News, Request},
     },
     view::calls::{Question, answer},
 };
 
-use crate::driver::{Picture, keys_of, picture_of};
+use crate::{
+    driver::{Picture, keys_of, picture_of},
+    state,
+};
 
 /// When the first slice begins.
 pub(crate) const BEGIN: u64 = 1_000_000_000_000;
+/// The time of every answer.
+pub(crate) const STAMP: &str = "20250102T030405Z";
 /// How long a slice is.
 pub(crate) const SLICE: u64 = 250_000_000;
 
@@ -48,7 +53,10 @@ impl Driver {
     /// Answers the last question.
     pub(crate) fn answer(&mut self) {
         let answer = answer(&self.latencies, &self.costs, &self.question);
-        self.send(Message::News(News::Answer(Box::new(answer))));
+        self.send(Message::News(News::Answer(
+            Box::new(answer),
+            STAMP.to_owned(),
+        )));
     }
 
     pub(crate) fn send(&mut self, message: Message) {
@@ -58,6 +66,23 @@ impl Driver {
                 Effect::Request(Request::Ask(question)) => {
                     self.question = *question;
                     asked = true;
+                }
+                Effect::Request(Request::Export(export)) => {
+                    let Export {
+                        path,
+                        span,
+                        selection,
+                        words,
+                        by_function,
+                    } = *export;
+                    let each = if by_function { " by function" } else { "" };
+                    let only = selection.only.map_or("", |_| " of one row");
+                    let filters = selection.filters.len();
+                    let words = words.join(", ");
+                    self.effects.push(format!(
+                        "export {path} {}{each}{only}, {filters} filters [{words}]",
+                        state::span(span)
+                    ));
                 }
                 Effect::Suspend => self.effects.push("suspend".to_owned()),
                 Effect::Repaint => {}

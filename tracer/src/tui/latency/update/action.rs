@@ -69,6 +69,7 @@ pub(super) fn perform(app: &mut App, action: Action) -> Vec<Effect> {
             // Rows of the heatmap are as many as the colours can show.
             ask(app)
         }
+        Action::Export => export(app),
     }
 }
 
@@ -204,6 +205,21 @@ fn prompt(app: &mut App, kind: PromptKind) -> Vec<Effect> {
         error: None,
     });
     Vec::new()
+}
+
+/// Holds what is shown until its name is typed: what is written is what is seen.
+fn export(app: &mut App) -> Vec<Effect> {
+    let Some(window) = app.window() else {
+        return Vec::new();
+    };
+    let text = format!("tracer-{}.txt", app.stamp);
+    let before = std::mem::replace(&mut app.place.span, Span::Fixed(window));
+    app.mode = Mode::Prompt(Prompt {
+        kind: PromptKind::Export(before),
+        text,
+        error: None,
+    });
+    ask(app)
 }
 
 /// To the next row that the search marks, or to the one before, in a circle.

@@ -4,15 +4,16 @@ use ratatui::crossterm::event::KeyEvent;
 
 use super::{ask, step};
 use crate::{
+    export,
     tui::{
         Prompt,
         latency::{
-            app::{App, Mode, PromptKind},
-            message::Effect,
+            app::{App, Mode, Place, PromptKind, Screen},
+            message::{Effect, Export, Request},
         },
         update::prompt::{Typed, edit},
     },
-    view::{Filter, Pattern},
+    view::{Filter, Pattern, Span},
 };
 
 pub(super) fn update(app: &mut App, key: KeyEvent) -> Vec<Effect> {
@@ -52,6 +53,13 @@ fn leave(app: &mut App) -> Vec<Effect> {
             app.search = None;
             ask(app)
         }
+        Mode::Prompt(Prompt {
+            kind: PromptKind::Export(before),
+            ..
+        }) => {
+            app.place.span = before;
+            ask(app)
+        }
         _ => Vec::new(),
     }
 }
@@ -61,6 +69,15 @@ fn take(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     };
     let (kind, is_empty) = (prompt.kind, prompt.text.is_empty());
+    if let PromptKind::Export(before) = kind {
+        return match export::latency_format_of(prompt.text.as_ref()) {
+            Ok(_) => write(app, before),
+            Err(error) => {
+                prompt.error = Some(error.to_string());
+                Vec::new()
+            }
+        };
+    }
     let pattern = match Pattern::parse(&prompt.text) {
         Ok(pattern) => pattern,
         Err(why) => {
@@ -77,6 +94,7 @@ fn take(app: &mut App) -> Vec<Effect> {
             app.jumps = true;
             ask(app)
         }
+        PromptKind::Export(_) => Vec::new(),
         PromptKind::Filter | PromptKind::Exclude => step(app, |place| {
             place.selection.filters.push(Filter {
                 pattern,
@@ -84,4 +102,30 @@ fn take(app: &mut App) -> Vec<Effect> {
             });
         }),
     }
+}
+
+/// Writes what is held to the file that was typed, and goes back to what was shown before.
+fn write(app: &mut App, before: Span) -> Vec<Effect> {
+    let Mode::Prompt(Prompt { text, .. }) = std::mem::replace(&mut app.mode, Mode::Normal) else {
+        return Vec::new();
+    };
+    let span = std::mem::replace(&mut app.place.span, before);
+    let Place {
+        screen,
+        selection,
+        only,
+        span: _,
+    } = &app.place;
+    let only_words = only.iter().map(|only| format!("only {only}"));
+    let filters = selection.filters.iter().map(ToString::to_string);
+    let export = Export {
+        path: text,
+        span,
+        words: only_words.chain(filters).collect(),
+        by_function: *screen == Screen::Functions || only.is_some(),
+        selection: selection.clone(),
+    };
+    let mut effects = vec![Effect::Request(Request::Export(Box::new(export)))];
+    effects.extend(ask(app));
+    effects
 }
