@@ -414,7 +414,8 @@ fn out_of_probe(walk: &mut Walk) {
     let slot = arch::return_slot_in_trampoline(into, walk.sp);
     if walk.return_instance != 0 {
         let (stack, address, next) = Task::of_return_instance(walk.return_instance);
-        if slot == 0 || stack == slot {
+        // In the system call the stack pointer is what it was before the pushes.
+        if slot == 0 || stack == slot || stack == walk.sp.wrapping_sub(8) {
             walk.ip = address;
             walk.sp = stack.wrapping_add(8);
             walk.called = 1;

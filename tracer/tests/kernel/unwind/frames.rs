@@ -152,7 +152,7 @@ fn deep_stacks_are_whole_and_deeper_ones_say_so() {
         };
         scene.expect(
             &comm,
-            truth.reached(if depth < 2048 { 90.0 } else { 100.0 }),
+            truth.reached(if depth < 2048 { 60.0 } else { 100.0 }),
         );
     }
     let measured = scene.measure("1.5");

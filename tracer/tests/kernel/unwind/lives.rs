@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Stdio;
 
 use super::build;
-use super::scene::{HZ, Scene};
+use super::scene::{HZ, Scene, says};
 use super::truth::{MAIN, Truth};
 use crate::common::folded::Stack;
 use crate::common::guard::kernel;
@@ -138,8 +138,11 @@ fn processes_that_live_for_milliseconds_are_unwound() {
     let mut measured = scene.measured(ours.collect(), ledger);
     let changing = measured.set_aside("unwind-short", 30.0, is_changing);
     eprintln!("{changing} samples of beginnings and ends");
-    // See `lazy_binding_is_unwound`.
+    // See `lazy_binding_is_unwound_or_says_so`.
     measured.set_aside("unwind-short", 2.0, |stack| stack.has("_dl_fixup"));
+    // What compilers bring along to begin and end programs, and the dynamic linker's first instructions,
+    // have no rows.
+    measured.set_aside("unwind-short", 1.0, |stack| says(stack, "not in table"));
     measured.check();
 }
 
@@ -159,6 +162,7 @@ fn a_process_that_executes_others_is_unwound_as_each() {
         let changing = measured.set_aside(name, 15.0, is_changing);
         eprintln!("{name}: {changing} samples of beginnings and ends");
         measured.set_aside(name, 2.0, |stack| stack.has("_dl_fixup"));
+        measured.set_aside(name, 1.0, |stack| says(stack, "not in table"));
     }
     measured.check();
 }
@@ -198,6 +202,7 @@ fn return_probes_do_not_end_stacks() {
             |frame: &String| frame == "uprobe_notify_resume_[k]" || frame == "asm_exc_int3_[k]";
         stack.truncation().is_some() && stack.frames.iter().any(handles)
     });
+    measured.set_aside("plain", 0.5, |stack| says(stack, "outside code"));
     measured.has("plain", 1.0, "in probes of functions", |stack| {
         stack.frames.iter().any(|frame| frame.contains("uprobe"))
     });
