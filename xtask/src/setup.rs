@@ -47,6 +47,10 @@ const PACKAGES: &[(&str, &str)] = &[
     ("redis-tools", "redis-benchmark"),
     ("postgresql", "a workload, and pgbench"),
     ("python3", "what is pictured"),
+    (
+        "libpython3.11-testsuite",
+        "python3's own tests, which pass while tracer probes below them",
+    ),
 ];
 
 /// The release that the committed object is linked with.

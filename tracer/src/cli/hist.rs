@@ -45,7 +45,10 @@ the probes into the named processes alone.
 
 Percentiles are exact to a bucket, whose bounds differ by at most 1/32. The summary says how many
 calls began, and what has become of those that are not in the histogram: lost (with the reason),
-filtered, or still open.";
+filtered, or still open.
+
+In the interface, ? lists the keys: 1 to 4 or Tab change the screen, Enter looks at one row alone,
+e writes what is shown to a file, q quits and prints the histogram.";
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]

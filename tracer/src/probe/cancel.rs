@@ -24,8 +24,10 @@ const ENDING: [&str; 2] = ["pthread_cancel", "pthread_exit"];
 pub struct Cancelling {
     /// Which one, in words.
     pub who: String,
-    /// The function that it imports.
+    /// The function that one of its files imports.
     pub import: &'static str,
+    /// That file's name.
+    pub file: String,
 }
 
 /// The first of the processes, or the command, that may end its threads so.
@@ -56,8 +58,13 @@ fn of_files(
     mut files: impl Iterator<Item = PathBuf>,
     who: impl Fn() -> String,
 ) -> Option<Cancelling> {
-    let import = files.find_map(|path| of_file(&path))?;
-    Some(Cancelling { who: who(), import })
+    files.find_map(|path| {
+        Some(Cancelling {
+            import: of_file(&path)?,
+            who: who(),
+            file: files::name_of(&path),
+        })
+    })
 }
 
 fn of_file(path: &Path) -> Option<&'static str> {

@@ -396,7 +396,7 @@ fn a_program_that_cancels_threads_is_warned_of_once() {
             .expect("tracer can be run");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}");
-        let warning = "cancels imports pthread_cancel: a thread cancelled inside a probed function \
+        let warning = "cancels imports pthread_cancel (in cancels): a thread cancelled inside a probed function \
                        may skip clean-up; --returns instruction avoids that";
         assert_eq!(said.matches(warning).count(), times, "{said}");
     }

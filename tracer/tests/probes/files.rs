@@ -208,8 +208,8 @@ fn programs_that_cancel_threads_are_known() {
     );
     let program = shop.compile("cancel", (name, source), &["-O1", "-pthread"]);
     let found = probe::cancelling(&Scope::Command(program));
-    let found = found.map(|found| format!("{} {}", found.who, found.import));
-    assert_eq!(found.as_deref(), Some("cancel pthread_cancel"));
+    let found = found.map(|found| format!("{} {} {}", found.who, found.import, found.file));
+    assert_eq!(found.as_deref(), Some("cancel pthread_cancel cancel"));
     let plain = linked(&shop);
     assert_eq!(probe::cancelling(&Scope::Command(plain.clone())), None);
     let running = Running::start(&plain);

@@ -23,7 +23,7 @@ use crate::{paths, run};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// What to measure; everything but the soak and the ledger, if nothing is named
+    /// What to measure; everything but the soak, the ledger and the suite, if nothing is named
     rows: Vec<Row>,
     /// How often; the medians are printed
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
@@ -62,12 +62,14 @@ enum Row {
     Clients,
     /// Unwind tables of every ELF file in /usr beside gimli's, how fast they are made and what they take
     Tables,
+    /// Whether python3's own tests pass with every function of four libraries probed
+    Suite,
 }
 
 impl Row {
     /// Whether it takes minutes, and is only done when it is named.
     fn is_long(self) -> bool {
-        matches!(self, Self::Soak | Self::Ledger)
+        matches!(self, Self::Soak | Self::Ledger | Self::Suite)
     }
 }
 
@@ -106,6 +108,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             Row::Ledger => calls::ledger(&bench, args.runs)?,
             Row::Clients => calls::clients(&bench)?,
             Row::Tables => tables::run()?,
+            Row::Suite => calls::suite(&bench)?,
         };
         if !met {
             missed.push(format!("{row:?}"));

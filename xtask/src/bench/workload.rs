@@ -254,7 +254,7 @@ pub(crate) fn postgres(seconds: Duration, rate: &[&str]) -> Result<Workload> {
 }
 
 /// Debian keeps one directory for each major version.
-pub(super) fn postgres_binaries() -> Result<PathBuf> {
+pub(crate) fn postgres_binaries() -> Result<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").context("postgres is not installed")?;
     versions
         .flatten()

@@ -14,6 +14,11 @@ use crate::{paths, run};
 /// How long the interface measures before it is pictured: as long as its timeline is wide.
 const MEASURED: Duration = Duration::from_secs(56);
 
+/// Functions of postgres, from parsing to commit.
+const OF_A_TRANSACTION: &str = "/^(raw_parser|pg_analyze_and_rewrite.*|pg_plan_query|PortalRun|\
+     ExecutorStart|ExecutorRun|CommitTransactionCommand|XLogFlush|XLogInsertRecord|LWLockAcquire|\
+     heap_update|heap_insert|index_getnext_slot|ReadBufferExtended)$/";
+
 pub(crate) fn run() -> Result<()> {
     if !nix::unistd::geteuid().is_root() {
         bail!("measuring needs root");
@@ -22,7 +27,8 @@ pub(crate) fn run() -> Result<()> {
     let directory = paths::root().join("screenshots");
     fs::create_dir_all(&directory)?;
     flame(&directory.join("flame.svg"))?;
-    interface(&directory.join("top"))
+    interface(&directory.join("top"))?;
+    latencies(&directory.join("hist"))
 }
 
 fn tracer(arguments: &[&str], pids: &[u32], directory: &Path) -> Result<()> {
@@ -42,6 +48,17 @@ fn flame(picture: &Path) -> Result<()> {
         &redis.pids,
         picture,
     )
+}
+
+/// What a database does for each of its clients' transactions.
+fn latencies(directory: &Path) -> Result<()> {
+    let postgres = workload::postgres(MEASURED, &["-R", "400", "-b", "tpcb-like"])?;
+    thread::sleep(Duration::from_secs(1));
+    let program = workload::postgres_binaries()?.join("postgres");
+    let probe = format!("uprobe:{}:{OF_A_TRANSACTION}", program.display());
+    let duration = MEASURED.as_secs().to_string();
+    let hist = ["hist", &probe, "-d", &duration, "--pictures"];
+    tracer(&hist, &postgres.pids, directory)
 }
 
 /// A server that is never idle and never full, and a program that is busy at times.

@@ -234,10 +234,11 @@ fn warn_of_cancelling(scope: &Scope, sites: &[Site]) {
     if sites.iter().all(|site| !site.exits.is_empty()) {
         return;
     }
-    if let Some(Cancelling { who, import }) = probe::cancelling(scope) {
+    if let Some(Cancelling { who, import, file }) = probe::cancelling(scope) {
         say(&format!(
-            "tracer: {} imports {import}: a thread cancelled inside a probed function may skip clean-up; --returns instruction avoids that",
-            view::printable(&who)
+            "tracer: {} imports {import} (in {}): a thread cancelled inside a probed function may skip clean-up; --returns instruction avoids that",
+            view::printable(&who),
+            view::printable(&file)
         ));
     }
 }

@@ -79,7 +79,7 @@ pub fn call_count(count: u64) -> String {
     }
 }
 
-/// The account in one line: how many calls there are, of how many that began, and what has become
+/// The account in one line: how many calls were measured, of how many that began, and what has become
 /// of the others.
 pub fn span_account(ledger: &SpanLedger) -> String {
     let SpanLedger {
@@ -90,7 +90,7 @@ pub fn span_account(ledger: &SpanLedger) -> String {
         open,
         lost,
     } = ledger;
-    let mut text = format!("{} of {fired} that began", call_count(*recorded));
+    let mut text = format!("{recorded} of {} measured", call_count(*fired));
     let reasons = lost.iter().map(|(why, count)| (why.name(), *count));
     part(&mut text, "lost", ledger.lost_total(), *fired, reasons);
     for (what, count) in [("filtered", filtered), ("thinned", thinned)] {
@@ -165,7 +165,7 @@ mod tests {
             recorded: 5,
             ..SpanLedger::default()
         };
-        assert_eq!(span_account(&whole), "5 calls of 5 that began · lost 0");
+        assert_eq!(span_account(&whole), "5 of 5 calls measured · lost 0");
         let holed = SpanLedger {
             fired: 1000,
             recorded: 900,
@@ -177,7 +177,7 @@ mod tests {
         assert!(holed.balances());
         assert_eq!(
             span_account(&holed),
-            "900 calls of 1000 that began · lost 30 (3.0 %): map_full 10, no_return 20 · \
+            "900 of 1000 calls measured · lost 30 (3.0 %): map_full 10, no_return 20 · \
              filtered 57 · thinned 10 · open 3"
         );
     }

@@ -104,9 +104,9 @@ fn is_of(line: &Value, function: &str) -> bool {
 
 /// What became of the calls of one function.
 #[derive(Debug, Default)]
-struct Account {
-    fired: i128,
-    recorded: i128,
+pub(super) struct Account {
+    pub(super) fired: i128,
+    pub(super) recorded: i128,
     filtered: i128,
     thinned: i128,
     open: i128,
@@ -114,13 +114,13 @@ struct Account {
     depth: i128,
     no_return: i128,
     /// For every reason.
-    lost: i128,
+    pub(super) lost: i128,
     /// Calls in the histogram's buckets.
     held: i128,
 }
 
 impl Account {
-    fn of(line: &Value) -> Option<Self> {
+    pub(super) fn of(line: &Value) -> Option<Self> {
         let number = |value: &Value| value.as_i64().map(i128::from);
         let ledger = &line["ledger"];
         let lost = ledger["lost"].as_object()?;
@@ -142,12 +142,12 @@ impl Account {
         })
     }
 
-    fn balances(&self) -> bool {
+    pub(super) fn balances(&self) -> bool {
         let ended = self.recorded + self.filtered + self.thinned + self.lost + self.open;
         self.fired == ended && self.held == self.recorded
     }
 
-    fn add(&mut self, other: &Self) {
+    pub(super) fn add(&mut self, other: &Self) {
         self.fired += other.fired;
         self.recorded += other.recorded;
         self.filtered += other.filtered;

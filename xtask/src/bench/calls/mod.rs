@@ -4,6 +4,7 @@ mod attach;
 mod clients;
 mod cost;
 mod ledger;
+mod suite;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ pub(super) use attach::run as attach;
 pub(super) use clients::run as clients;
 pub(super) use cost::run as cost;
 pub(super) use ledger::run as ledger;
+pub(super) use suite::run as suite;
 
 impl Bench {
     /// `tracer hist` with these arguments, and JSON in this file: what a command prints is its own.
