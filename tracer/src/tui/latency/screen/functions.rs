@@ -94,8 +94,9 @@ fn is_of_one(app: &App) -> bool {
     app.facts.functions <= 1 && app.facts.by.is_some()
 }
 
-/// How wide the columns of who calls and of the file are.
-fn text_columns(app: &App, width: u16) -> (usize, usize) {
+/// How wide the columns of who calls and of the file are. On a narrow screen a file that all functions
+/// are in leaves its room to their names: the line below the table names it.
+fn text_columns(app: &App, rows: &Rows, width: u16) -> (usize, usize) {
     let by = match (&app.facts.by, width) {
         _ if is_of_one(app) => 0,
         (None, _) => 0,
@@ -103,8 +104,12 @@ fn text_columns(app: &App, width: u16) -> (usize, usize) {
         (Some(_), 60..110) => 16,
         (Some(_), _) => 24,
     };
+    let mut files = rows.rows.iter().map(|row| &row.dso);
+    let first = files.next();
+    let is_one = files.all(|file| Some(file) == first);
     let dso = match width {
         0..100 => 0,
+        100..160 if is_one => 0,
         100..160 => 16,
         _ => 30,
     };
@@ -117,7 +122,8 @@ pub(super) fn draw(app: &App, rows: &Rows, area: Rect, buffer: &mut Buffer) {
         .iter()
         .filter(|column| width >= column.from)
         .collect();
-    put(buffer, area, 0, titles(app, rows, &here, width));
+    let texts = text_columns(app, rows, width);
+    put(buffer, area, 0, titles(app, rows, &here, (width, texts)));
     let of = Of {
         sum: rows.sum,
         covered_ns: app.shown.as_ref().map_or(0, |shown| shown.covered_ns),
@@ -126,7 +132,12 @@ pub(super) fn draw(app: &App, rows: &Rows, area: Rect, buffer: &mut Buffer) {
     let visible = usize::from(area.height.saturating_sub(1));
     let shown = rows.rows.iter().enumerate().skip(cursor.top).take(visible);
     for (place, (index, row)) in shown.enumerate() {
-        put(buffer, area, place + 1, line(app, row, &of, &here, width));
+        put(
+            buffer,
+            area,
+            place + 1,
+            line(app, row, &of, &here, (width, texts)),
+        );
         if index == cursor.at {
             let y = area.y + 1 + u16::try_from(place).unwrap_or(0);
             buffer.set_style(Rect::new(area.x, y, area.width, 1), app.theme.selected());
@@ -134,7 +145,11 @@ pub(super) fn draw(app: &App, rows: &Rows, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn titles(app: &App, rows: &Rows, here: &[&Column], width: u16) -> Line<'static> {
+/// The width of the screen, and of it those of who calls and of the file.
+type Widths = (u16, (usize, usize));
+
+fn titles(app: &App, rows: &Rows, here: &[&Column], widths: Widths) -> Line<'static> {
+    let (width, (by, dso)) = widths;
     let theme = app.theme;
     let style = |is_sorted| {
         if is_sorted {
@@ -156,7 +171,6 @@ fn titles(app: &App, rows: &Rows, here: &[&Column], width: u16) -> Line<'static>
             spans.push(cell(gap(bar_columns(width)), theme.dim()));
         }
     }
-    let (by, dso) = text_columns(app, width);
     if by > 0 {
         let by_what = app.facts.by.as_deref().unwrap_or_default();
         spans.push(cell(format!(" {}", pad(by_what, by)), theme.dim()));
@@ -168,7 +182,7 @@ fn titles(app: &App, rows: &Rows, here: &[&Column], width: u16) -> Line<'static>
         (0, uncalled) => format!(" · {} idle", count(uncalled as u64)),
         (left_out, _) => format!(" ({} more rows not listed)", count(left_out as u64)),
     };
-    let room = name_columns(app, here, width);
+    let room = name_columns(here, widths);
     let name = match &app.facts.by {
         Some(by) if is_of_one(app) => by,
         _ => "Function",
@@ -187,8 +201,7 @@ fn gap(bar: usize) -> String {
 }
 
 /// What is left for names.
-fn name_columns(app: &App, here: &[&Column], width: u16) -> usize {
-    let (by, dso) = text_columns(app, width);
+fn name_columns(here: &[&Column], (width, (by, dso)): Widths) -> usize {
     let bar = bar_columns(width);
     let numbers: usize = here.iter().map(|column| column.width).sum();
     let used = numbers
@@ -199,7 +212,8 @@ fn name_columns(app: &App, here: &[&Column], width: u16) -> usize {
     usize::from(width).saturating_sub(used + 1)
 }
 
-fn line(app: &App, row: &Row, of: &Of, here: &[&Column], width: u16) -> Line<'static> {
+fn line(app: &App, row: &Row, of: &Of, here: &[&Column], widths: Widths) -> Line<'static> {
+    let (width, (by, dso)) = widths;
     let theme = app.theme;
     let mut spans: Vec<Text<'static>> = Vec::new();
     for column in here {
@@ -225,11 +239,10 @@ fn line(app: &App, row: &Row, of: &Of, here: &[&Column], width: u16) -> Line<'st
     } else {
         theme.plain()
     };
-    let (by, dso) = text_columns(app, width);
     if by > 0 {
         spans.push(cell(format!(" {}", pad(&row.by, by)), style));
     }
-    let room = name_columns(app, here, width);
+    let room = name_columns(here, widths);
     spans.push(cell(" ", theme.plain()));
     let name = if is_of_one(app) { &row.by } else { &row.name };
     spans.push(cell(pad(name, room), style));
