@@ -163,6 +163,9 @@ plain! {
         pub depth: u32,
         /// Whether the thread is to be measured: 0 not known, or one of the `THREAD_…` numbers.
         pub verdict: u32,
+        /// Always 0. With it, what is before the calls is as large as a call: verifiers before Linux
+        /// 6.8 learn nothing from `depth != 0`, and want the call before the first to lie in here.
+        pub reserved: [u64; 2],
         /// The first `depth` of these.
         pub calls: [OpenCall; MAX_OPEN_CALLS],
     }
