@@ -42,6 +42,9 @@ pub fn main() -> ExitCode {
     let Ok(socket) = std::io::stdin().as_fd().try_clone_to_owned() else {
         return ExitCode::FAILURE;
     };
+    // What the kernel told this process when it began is kept from here on: before Linux 6.4 it is
+    // read from a file in /proc, which the sandbox closes, and rustix panics without it.
+    _ = rustix::param::page_size();
     if sandbox::enter().is_err() {
         return ExitCode::FAILURE;
     }
