@@ -65,13 +65,12 @@ pub(crate) fn table(bytes: &[u8]) -> Option<Table> {
     }
     let go = file.section_by_name(".gopclntab").is_some();
     if let Some(section) = file.section_by_name(".debug_frame")
-        && functions.is_empty()
         && !go
     {
         let bytes = section.uncompressed_data().ok()?;
         let mut frame = DebugFrame::new(&bytes, LittleEndian);
         frame.set_address_size(8);
-        functions = of_section(&frame, &bases(section.address()), &segments);
+        functions.extend(of_section(&frame, &bases(section.address()), &segments));
     }
     if functions.is_empty() {
         return None;

@@ -16,9 +16,11 @@ pub(super) fn changes(mut functions: Vec<Function>, entry: Option<Range<u64>>) -
     let mut gaps = Vec::new();
     let mut end = 0;
     for (index, function) in functions.iter().enumerate() {
-        let signal = function.rows.first_key_value().map(|row| *row.1)
-            == Some(Said::Code(wire::CODE_SIGNAL));
-        let start = function.range.start - u64::from(signal && function.range.start > end);
+        let first = function.rows.first_key_value().map(|row| *row.1);
+        let called_by_nobody = first == Some(Said::Code(wire::CODE_SIGNAL))
+            || first == Some(Said::Code(wire::CODE_STOP));
+        let early = called_by_nobody && function.range.start > end;
+        let start = function.range.start - u64::from(early);
         gaps.push(end..start);
         let next = functions.get(index + 1).map(|next| next.range.start);
         end = function.range.end.min(next.unwrap_or(u64::MAX));
