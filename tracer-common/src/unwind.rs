@@ -105,7 +105,8 @@ plain! {
         pub inode: u64,
         /// `super_block.s_dev`.
         pub device: u32,
-        /// `inode.i_generation`: another file may have the number later.
+        /// `inode.i_generation`, mixed with when the file was written last: another file may have the
+        /// number later, and this one may become another program.
         pub generation: u32,
     }
 

@@ -33,7 +33,7 @@ macro_rules! facts {
 facts! {
     MM_TREE TREE_ROOT MM_LOCK_SEQUENCE MM_VDSO MM_UPROBES
     VMA_START VMA_END VMA_FLAGS VMA_PAGE_OFFSET VMA_FILE
-    FILE_INODE INODE_NUMBER INODE_GENERATION INODE_SUPER SUPER_DEVICE
+    FILE_INODE INODE_NUMBER INODE_GENERATION INODE_MTIME INODE_MTIME_NS INODE_SUPER SUPER_DEVICE
 }
 
 /// Bytes of a node of the tree.
@@ -292,6 +292,7 @@ impl Memory {
     /// The executable mapping that an address is in.
     #[inline(always)]
     pub fn find(&mut self, address: u64, found: &mut Mapping) -> bool {
+        // SAFETY: a map element that belongs to the scratch slot that this program holds.
         let mappings = unsafe { (&raw mut (*self.remembered).mappings).cast::<Mapping>() };
         let mut index = 0;
         while index < REMEMBERED {
@@ -408,10 +409,13 @@ impl Memory {
             found.to_file = page.wrapping_mul(TABLE_PAGE).wrapping_sub(found.start);
             let inode: u64 = read(file, &FILE_INODE);
             let device: u64 = read(inode, &INODE_SUPER);
+            let seconds: u64 = read(inode, &INODE_MTIME);
+            let nanoseconds: u32 = read(inode, &INODE_MTIME_NS);
+            let generation: u32 = read(inode, &INODE_GENERATION);
             request.file = FileKey {
                 inode: read(inode, &INODE_NUMBER),
                 device: read(device, &SUPER_DEVICE),
-                generation: read(inode, &INODE_GENERATION),
+                generation: generation ^ (seconds as u32).rotate_left(16) ^ nanoseconds,
             };
         } else if found.start == read(self.mm, &MM_VDSO) {
             found.to_file = 0u64.wrapping_sub(found.start);

@@ -23,7 +23,7 @@ impl Spent {
         Self {
             at: Instant::now(),
             bpf_ns: measuring.meter.bpf_ns,
-            user_cpu_ns: own_cpu_ns() + nanoseconds(worker),
+            user_cpu_ns: own_cpu_ns() + nanoseconds(worker) + measuring.meter.tables_cpu_ns,
         }
     }
 

@@ -133,6 +133,13 @@ impl Object {
             let offset = kernel.offset(structure, member).unwrap_or(0);
             facts.insert(symbol, offset.to_ne_bytes());
         }
+        // In one structure until Linux 6.10, with the nanoseconds behind the seconds.
+        let inode = |member| kernel.offset("inode", member);
+        let together = inode("i_mtime");
+        let seconds = inode("i_mtime_sec").or(together).unwrap_or(0);
+        let nanoseconds = inode("i_mtime_nsec").or(together.map(|at| at + 8));
+        facts.insert("INODE_MTIME", seconds.to_ne_bytes());
+        facts.insert("INODE_MTIME_NS", nanoseconds.unwrap_or(0).to_ne_bytes());
         let sum = |one: &str, other: &str| {
             let of = |symbol| facts.get(symbol).copied().map_or(0, u32::from_ne_bytes);
             (of(one) + of(other)).to_ne_bytes()
